@@ -1,0 +1,47 @@
+/*
+ * rekeyfs.state: the bucket's record, two slots of 4 KiB written in turn.
+ *
+ *   magic "rekeysta" 8 | format u16 | flags u16 (bit 0: ended cleanly) | sequence u64 | bucket id 16 | instance id 16 |
+ *   file system u64 | root inode u64 | durable checkpoint u64 | next stamp u64 | checkpoint time i64 | policy generation u64 |
+ *   pardon count u16 | pardons (first stamp u64, last stamp u64, from time i64, to time i64), at most 32 |
+ *   names key slot (key_slot.h) | zeros | MAC 32: keyed BLAKE2b-256 under KDF(names key, "state") over all before it
+ *
+ * The valid slot with the higher sequence counts.  A pardon: stamps that a crash may have left in part, and the span of lower ctimes of
+ * files that were written then.  Over 32, the two oldest are merged.
+ */
+#ifndef REKEYFS_FS_BUCKET_STATE_H
+#define REKEYFS_FS_BUCKET_STATE_H
+
+#include <stdint.h>
+#include "base/error.h"
+#include "base/uuid.h"
+#include "fs/format/key_slot.h"
+
+#define STATE_NAME "rekeyfs.state"
+#define STATE_LEN 4096u
+#define STATE_PARDONS 32
+#define STATE_CLEAN 1u
+
+struct pardon { uint64_t first, last; int64_t from, to; };
+
+struct state {
+	uint16_t flags;
+	uint64_t sequence;
+	uint8_t bucket_id[UUID_LEN], instance_id[UUID_LEN];
+	uint64_t filesystem, root_inode;
+	uint64_t durable, next_stamp;
+	int64_t checkpoint_time;	/* lower filesystem's clock when the last durable checkpoint began */
+	uint64_t policy_generation;
+	unsigned pardon_count;
+	struct pardon pardons[STATE_PARDONS];
+	struct key_slot names_slot;
+};
+
+/* Fills all but the MAC. */
+enum err state_write(const struct state *in, uint8_t out[static STATE_LEN]);
+/* Does not check the MAC.  ERR_FORMAT. */
+enum err state_read(const uint8_t in[static STATE_LEN], struct state *out);
+void state_seal(uint8_t page[static STATE_LEN], const uint8_t names_key[static 32]);
+enum err state_verify(const uint8_t page[static STATE_LEN], const uint8_t names_key[static 32]);
+
+#endif
