@@ -33,6 +33,11 @@ struct verb {
 enum err command_line_parse(const char *program, const struct verb *verb, const struct option_row *options,
 			    int argc, char **argv, char ***operands_out, int *count_out);
 
+/* Options that stand before the verb ("--keystore K list-keys"): applies them and steps argc and
+ * argv behind them, so that argv[0] is the program's name again.  --help and --version are left
+ * for command_line_run.  ERR_USAGE with a sentence. */
+enum err command_line_leading(const char *program, const struct option_row *options, int *argc, char ***argv);
+
 /* Dispatch argv[1] to a verb; prints the list of verbs for --help or a wrong one (exit 2). */
 int command_line_run(const char *program, const char *about, const struct verb *verbs, int argc, char **argv);
 
