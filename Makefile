@@ -71,7 +71,8 @@ TEST_PROGRAMS := $(SRC_program:%.c=$(BUILD)/%)
 PROGRAMS := $(if $(SRC_cli),$(BUILD)/rekeyfs) $(if $(SRC_ctl),$(BUILD)/rekeyctl)
 ALL_SRC := $(foreach l,$(LAYERS) ctl test_lib,$(SRC_$(l)))
 
-.PHONY: all help check check-run tests layers run stop clean install uninstall fuzz bench powercut FORCE
+.PHONY: all help check check-build check-run tests layers run stop clean install uninstall fuzz libfuzzer \
+	bench powercut FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -130,12 +131,84 @@ $(BUILD)/tests/programs/%: $(BUILD)/obj/tests/programs/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC) $(SRC_program) $(wildcard tests/unit/*/*.c)))
+-include $(wildcard $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC) $(SRC_program) $(wildcard tests/unit/*/*.c tests/fuzz/*.c)))
 
-tests: all $(UNIT) $(TEST_PROGRAMS)
+# tests/fuzz/fuzz_NAME.c: libFuzzer targets.  `make check` runs them by replay.c over
+# their corpus and fixed mutations of it, with any compiler; `make fuzz` by libFuzzer.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call archives-upto,check)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK) -o $@ $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS) $(LDFLAGS)
+$(BUILD)/libfuzzer/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call archives-upto,check)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS) $(LDFLAGS)
+
+fuzz:
+	@etc/setup build fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang SANITIZE=1 BUILD=$(BUILD)-fuzz \
+		CFLAGS='-fsanitize=fuzzer-no-link $(CFLAGS)' libfuzzer
+	@tests/fuzz/run $(BUILD)-fuzz/libfuzzer $(FUZZ_SECONDS) $(T)
+libfuzzer: $(patsubst tests/fuzz/%.c,$(BUILD)/libfuzzer/%,$(FUZZ_SRC))
+
+tests: all $(UNIT) $(FUZZERS) $(TEST_PROGRAMS)
+
+# The whole test run.  Packages may arrive only now, so what depends on them is a make of its own.
+check:
+	@etc/setup build run test $(if $(filter 1,$(VALGRIND)),valgrind)
+	@$(MAKE) --no-print-directory -j$(JOBS) check-build
+	@$(MAKE) --no-print-directory check-run
+check-build: tests
+check-run:
+	@BUILD='$(abspath $(BUILD))' VALGRIND='$(VALGRIND)' SANITIZE='$(SANITIZE)' \
+		tests/lib/run-all -j '$(JOBS)' -t '$(T)' $(UNIT) $(FUZZERS)
+
+layers:
+	@tests/layers
+
+bench: all
+	@BUILD='$(abspath $(BUILD))' tests/bench/run
+powercut: all
+	@BUILD='$(abspath $(BUILD))' tests/powercut/run
+
+# A bucket to try things on, under run/.
+BUCKET ?= run/bucket
+MOUNT ?= run/mount
+KEYSTORE ?= run/keystore
+PROTECTOR ?=
+TRY = BUILD='$(BUILD)' BUCKET='$(BUCKET)' MOUNT='$(MOUNT)' KEYSTORE='$(KEYSTORE)' PROTECTOR='$(PROTECTOR)' examples/try
+
+run:
+	@etc/setup build run
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(TRY) start
+
+stop:
+	@$(TRY) stop
 
 clean:
-	rm -rf $(BUILD)
+	@$(TRY) idle
+	rm -rf $(BUILD) $(BUILD)-fuzz
 
-check: tests
-	@prove $(UNIT)
+install: all
+	@BUILD='$(BUILD)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' etc/install install
+uninstall:
+	@BUILD='$(BUILD)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' etc/install uninstall
+
+help:
+	@echo 'Targets:'
+	@echo '  all         build the programs into $(BUILD)/'
+	@echo '  run         build, make a keystore and a bucket under run/ where there is none, mount it'
+	@echo '  stop        unmount it'
+	@echo '  check       build and run all tests; T=PATTERN runs those whose path matches'
+	@echo '  layers      check who includes whom'
+	@echo '  fuzz        fuzz each parser for FUZZ_SECONDS (clang)'
+	@echo '  bench       measure against other file systems'
+	@echo '  powercut    cut the power under a bucket and count what is lost'
+	@echo '  install     into PREFIX ($(PREFIX)) below DESTDIR; uninstall takes it away again'
+	@echo '  clean       remove $(BUILD)/; run/ stays'
+	@echo 'Options:'
+	@echo '  BUILD=DIR  V=1  JOBS=2  CC=  CFLAGS=  WERROR=  SANITIZE=1 (ASan, UBSan)  VALGRIND=1 (unit tests)'
+	@echo '  BUCKET=  MOUNT=  KEYSTORE=  PROTECTOR=passphrase (make run)'
