@@ -4,7 +4,7 @@
 
 struct cursor cursor_over(const void *bytes, size_t len)
 {
-	return (struct cursor){ .at = bytes, .end = (const uint8_t *)bytes + len };
+	return (struct cursor){ .at = bytes, .end = bytes ? (const uint8_t *)bytes + len : NULL };
 }
 
 size_t cursor_left(const struct cursor *c)
@@ -85,7 +85,7 @@ int cursor_zeros(struct cursor *c, size_t len)
 
 struct writer writer_over(void *bytes, size_t len)
 {
-	return (struct writer){ .start = bytes, .at = bytes, .end = (uint8_t *)bytes + len };
+	return (struct writer){ .start = bytes, .at = bytes, .end = bytes ? (uint8_t *)bytes + len : NULL };
 }
 
 size_t writer_len(const struct writer *w)

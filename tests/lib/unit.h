@@ -39,6 +39,18 @@ static inline void unit_hex(const char *text, void *out, size_t len)
 	assert_string_equal(unit_text, (text));				\
 } while (0)
 
+/* TMPDIR, which the test run makes for each test; a test run by hand needs one set as well. */
+static inline const char *unit_directory(void)
+{
+	const char *directory = getenv("TMPDIR");
+
+	if (!directory) {
+		print_message("Bail out! TMPDIR must name an empty directory\n");
+		exit(1);
+	}
+	return directory;
+}
+
 /* A `main` over the tests of the array `tests`. */
 #define UNIT_MAIN(tests)						\
 	int main(void)							\
