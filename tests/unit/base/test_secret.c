@@ -48,8 +48,18 @@ static void check_locked(size_t len)
 	secret_free(s);
 }
 
+/* The address sanitizer makes mlock do nothing, and keeps copies of its own. */
+static void skip_under_sanitizer(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	print_message("# the sanitizer locks no memory and cannot be searched\n");
+	skip();
+#endif
+}
+
 static void secrets_are_locked_and_not_dumped(void **state)
 {
+	skip_under_sanitizer();
 	check_locked(32);
 	check_locked(64);
 	check_locked(65);
@@ -165,6 +175,7 @@ static int without_locked_memory(void *context)
 
 static void memory_that_cannot_be_locked_is_refused(void **state)
 {
+	skip_under_sanitizer();
 	assert_int_equal(in_child(without_locked_memory, NULL), 7);
 }
 
@@ -211,10 +222,7 @@ static void no_key_is_left_in_memory(void **state)
 	struct secret *key;
 	struct aead *a;
 
-#ifdef __SANITIZE_ADDRESS__
-	print_message("# the sanitizer's own memory cannot be searched\n");
-	skip();
-#endif
+	skip_under_sanitizer();
 	if (getenv("VALGRIND") && *getenv("VALGRIND") == '1') {
 		print_message("# valgrind's own memory cannot be searched\n");
 		skip();
