@@ -1,4 +1,4 @@
-# What a test cannot do without.  To be sourced by .t scripts (bash or sh) and by .bats files:
+# What a test cannot do without.  To be sourced by .t scripts (of bash) and by .bats files:
 #
 #	. "$TOP/tests/lib/prerequisites.bash"
 #	need_root; need_fuse
@@ -6,16 +6,20 @@
 # A .t script calls these before its plan, a .bats file in setup or in a test.  Where
 # something is missing, the test is skipped and says why; with CI=true it fails instead.
 
+in_bats() {
+	[ "$(type -t skip)" = function ]
+}
+
 lacking() {
 	if [ "${CI:-}" = true ]; then
-		if [ -n "${BATS_TEST_NAME:-}" ]; then
+		if in_bats; then
 			echo "needs $1"
 			return 1
 		fi
 		printf '1..1\nnot ok 1 - needs %s\n' "$1"
 		exit 1
 	fi
-	if [ -n "${BATS_TEST_NAME:-}" ]; then
+	if in_bats; then
 		skip "needs $1"
 	fi
 	printf '1..0 # SKIP needs %s\n' "$1"
