@@ -22,6 +22,7 @@
 #define NAME_LONG_OVER 160
 #define NAME_LOWER_MAX 255
 #define NAME_TEXT_MAX 374		/* base64url of 24 + 256 bytes */
+#define NAME_HASH_TEXT 43		/* lower name of a long one; short ones have at least 54 characters */
 #define NAME_SUFFIX ".name"
 
 /* The subkeys of one directory; cheap to make (three KDFs); wiped with names_key_wipe. */
@@ -42,11 +43,14 @@ enum err names_encrypt(const struct names_key *k, const char *plain, size_t len,
 enum err names_decrypt(const struct names_key *k, const char *lower, size_t len, char plain_out[static NAME_PLAIN_MAX + 1], size_t *len_out);
 /* For a long one: that `lower` is the hash of `text`. */
 int names_long_matches(const struct names_key *k, const char *lower, const char *text);
+/* 1 where a lower name is a long one's hash, by its form alone: `<it>.name` has the text. */
+int names_is_long(const char *lower);
 
-/* 1 for `rekeyfs.*`, "." and ".." (never shown), 2 for `….name` of a long name (skipped in listings), 0 otherwise. */
+/* 1 for `rekeyfs.*`, "lost+found", "." and ".." (never shown), 2 for `….name` of a long name (skipped in listings), 0 otherwise. */
 int names_is_reserved(const char *lower);
 
-/* The header of a directory: symlink `rekeyfs.dir` whose target is base64url(directory id 16 | MAC 16), 43 or 44 characters. */
+/* The header of a directory: symlink `rekeyfs.dir` whose target is base64url(directory id 16 | MAC 16), 43 characters.
+ * MAC = keyed BLAKE2b-128 over the directory id under KDF(names key, "directory", a = bucket id). */
 #define DIR_HEADER_NAME "rekeyfs.dir"
 #define DIR_HEADER_TEXT 43
 void dir_header_make(const uint8_t names_key[static 32], const uint8_t bucket_id[static UUID_LEN], const uint8_t dir_id[static UUID_LEN],
