@@ -39,6 +39,10 @@
 #define KDF_PROOF      "proof"		/* root key -> Ed25519 seed that signs proofs */
 #define KDF_PROTECTOR  "protector"	/* a protector's secret -> MAC of its record */
 #define KDF_CIPHERTEXT "ciphertext"	/* backing key -> cipher key of ciphertext blobs */
+#define KDF_MATERIAL_ID "material-id"	/* backing key, CMK id -> KeyMaterialId */
+#define KDF_ROOT_LINK  "root-link"	/* root key -> Ed25519 seed that signs the next root key */
+#define KDF_PAST       "past"		/* root key -> wrap of an earlier root key's MAC keys */
+#define KDF_PROTECTOR_KEY "protector-key" /* a protector's secret -> wrap of its private key */
 
 struct kdf_fields {
 	uint8_t suite;
