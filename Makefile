@@ -72,7 +72,7 @@ PROGRAMS := $(if $(SRC_cli),$(BUILD)/rekeyfs) $(if $(SRC_ctl),$(BUILD)/rekeyctl)
 ALL_SRC := $(foreach l,$(LAYERS) ctl test_lib,$(SRC_$(l)))
 
 .PHONY: all help check check-build check-run tests layers run stop clean install uninstall fuzz libfuzzer \
-	bench powercut FORCE
+	bench powercut powerdisk FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -131,7 +131,7 @@ $(BUILD)/tests/programs/%: $(BUILD)/obj/tests/programs/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC) $(SRC_program) $(wildcard tests/unit/*/*.c tests/fuzz/*.c)))
+-include $(wildcard $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC) $(SRC_program) $(wildcard tests/unit/*/*.c tests/fuzz/*.c tests/powercut/*.c)))
 
 # tests/fuzz/fuzz_NAME.c: libFuzzer targets.  `make check` runs them by replay.c over
 # their corpus and fixed mutations of it, with any compiler; `make fuzz` by libFuzzer.
@@ -153,7 +153,16 @@ fuzz:
 	@tests/fuzz/run $(BUILD)-fuzz/libfuzzer $(FUZZ_SECONDS) $(T)
 libfuzzer: $(patsubst tests/fuzz/%.c,$(BUILD)/libfuzzer/%,$(FUZZ_SRC))
 
-tests: all $(UNIT) $(FUZZERS) $(TEST_PROGRAMS)
+# The recording disk of tests/powercut.
+POWERDISK := $(BUILD)/tests/powercut/powerdisk
+$(BUILD)/obj/tests/powercut/%.o: COMPILE += $(FUSE_CFLAGS)
+$(POWERDISK): $(BUILD)/obj/tests/powercut/powerdisk.o
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK) -o $@ $< $(FUSE_LIBS) $(LDFLAGS)
+powerdisk: $(POWERDISK)
+
+tests: all $(UNIT) $(FUZZERS) $(TEST_PROGRAMS) $(if $(wildcard tests/powercut/powerdisk.c),powerdisk) $(POWERDISK)
 
 # The whole test run.  Packages may arrive only now, so what depends on them is a make of its own.
 check:
@@ -168,9 +177,13 @@ check-run:
 layers:
 	@tests/layers
 
-bench: all
+bench:
+	@etc/setup build run bench
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@BUILD='$(abspath $(BUILD))' tests/bench/run
-powercut: all
+powercut:
+	@etc/setup build run test
+	@$(MAKE) --no-print-directory -j$(JOBS) all powerdisk
 	@BUILD='$(abspath $(BUILD))' tests/powercut/run
 
 # A bucket to try things on, under run/.
@@ -212,3 +225,5 @@ help:
 	@echo 'Options:'
 	@echo '  BUILD=DIR  V=1  JOBS=2  CC=  CFLAGS=  WERROR=  SANITIZE=1 (ASan, UBSan)  VALGRIND=1 (unit tests)'
 	@echo '  BUCKET=  MOUNT=  KEYSTORE=  PROTECTOR=passphrase (make run)'
+	@echo '  SHORT=1  ROUNDS=3  PEERS=ext4,gocryptfs,…  RAW=FILE (make bench)'
+	@echo '  WORKLOAD=blocks,ranges,…  POINTS=40  SEED=  MODE=prefix|volatile  TEAR=0|512|4096  LONG=1 (make powercut)'
