@@ -162,7 +162,7 @@ $(POWERDISK): $(BUILD)/obj/tests/powercut/powerdisk.o
 	$(Q)$(CC) $(LINK) -o $@ $< $(FUSE_LIBS) $(LDFLAGS)
 powerdisk: $(POWERDISK)
 
-tests: all $(UNIT) $(FUZZERS) $(TEST_PROGRAMS) $(if $(wildcard tests/powercut/powerdisk.c),powerdisk) $(POWERDISK)
+tests: all $(UNIT) $(FUZZERS) $(TEST_PROGRAMS) $(if $(wildcard tests/powercut/powerdisk.c),powerdisk)
 
 # The whole test run.  Packages may arrive only now, so what depends on them is a make of its own.
 check:
