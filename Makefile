@@ -51,7 +51,7 @@ CMOCKA_LIBS := $(call package,--libs,cmocka)
 
 # One archive a layer, from the lowest to the highest.  A unit test is linked with
 # its own layer and those below, so that a call upwards does not even link.
-LAYERS := base keymgr format names keys policy bucket content tree walker check mount cli
+LAYERS := base keymgr format names keys policy bucket content tree check walker mount cli
 SRC_base := $(wildcard base/*.c)
 SRC_keymgr := $(wildcard keymgr/*.c keymgr/core/*.c keymgr/protectors/*.c keymgr/api/*.c)
 $(foreach l,$(wordlist 3,99,$(LAYERS)),$(eval SRC_$(l) := $(wildcard fs/$(l)/*.c)))
@@ -137,11 +137,11 @@ $(BUILD)/tests/programs/%: $(BUILD)/obj/tests/programs/%.o
 # their corpus and fixed mutations of it, with any compiler; `make fuzz` by libFuzzer.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call archives-upto,check)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call archives-upto,walker)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS) $(LDFLAGS)
-$(BUILD)/libfuzzer/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call archives-upto,check)
+$(BUILD)/libfuzzer/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call archives-upto,walker)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS) $(LDFLAGS)
