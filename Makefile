@@ -154,22 +154,25 @@ fuzz:
 libfuzzer: $(patsubst tests/fuzz/%.c,$(BUILD)/libfuzzer/%,$(FUZZ_SRC))
 
 # The recording disk of tests/powercut.
-POWERDISK := $(BUILD)/tests/powercut/powerdisk
+POWERDISK := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/powercut/powerdisk.c))
 $(BUILD)/obj/tests/powercut/%.o: COMPILE += $(FUSE_CFLAGS)
-$(POWERDISK): $(BUILD)/obj/tests/powercut/powerdisk.o
+$(BUILD)/tests/powercut/powerdisk: $(BUILD)/obj/tests/powercut/powerdisk.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $< $(FUSE_LIBS) $(LDFLAGS)
 powerdisk: $(POWERDISK)
 
-tests: all $(UNIT) $(FUZZERS) $(TEST_PROGRAMS) $(if $(wildcard tests/powercut/powerdisk.c),powerdisk)
+tests: all $(UNIT) $(FUZZERS) $(TEST_PROGRAMS) $(POWERDISK)
 
 # The whole test run.  Packages may arrive only now, so what depends on them is a make of its own.
 check:
 	@etc/setup build run test $(if $(filter 1,$(VALGRIND)),valgrind)
 	@$(MAKE) --no-print-directory -j$(JOBS) check-build
 	@$(MAKE) --no-print-directory check-run
-check-build: tests
+# Of a chosen part only what it needs is built.
+COMPILED := $(if $(T),$(shell printf '%s\n' $(UNIT) $(FUZZERS) | grep -E -e '$(T)'),$(UNIT) $(FUZZERS))
+SCRIPTS = $(shell find tests \( -name '*.t' -o -name '*.bats' \) -type f | grep -E -e '$(T)')
+check-build: $(COMPILED) $(if $(T),$(if $(SCRIPTS),all $(TEST_PROGRAMS) $(POWERDISK)),tests)
 check-run:
 	@BUILD='$(abspath $(BUILD))' VALGRIND='$(VALGRIND)' SANITIZE='$(SANITIZE)' \
 		tests/lib/run-all -j '$(JOBS)' -t '$(T)' $(UNIT) $(FUZZERS)
