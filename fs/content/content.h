@@ -77,6 +77,9 @@ void content_sync_end(struct content *c, int ok);
  * sync_end, then the record.  One thread at a time. */
 enum err content_checkpoint(struct bucket *b);
 
+/* 1 where something was stored since the last checkpoint. */
+int content_checkpoint_due(void);
+
 /* Every open content of a bucket, each held so that it is not freed meanwhile (walker, lock, checkpoint).  Stops at the first non-zero. */
 int content_each(struct bucket *b, int (*each)(void *context, struct content *c), void *context);
 /* Contents are reference counted for that: */
