@@ -23,6 +23,8 @@ enum err key_ring_new(struct keymgr *k, const uint8_t bucket_id[static UUID_LEN]
 		      struct key_ring **out);
 void key_ring_free(struct key_ring *r);		/* wipes; NULL is fine */
 struct keymgr *key_ring_keymgr(struct key_ring *r);
+/* KEY (alias or id) as it stands now.  ERR_NO_KEY where the key manager has no such thing. */
+enum err key_ring_resolve(struct key_ring *r, const char *key, uint8_t key_id_out[static KEY_ID_LEN]);
 
 /* Purpose of a wrap, part of its associated data: purpose u8, bucket id, node id, epoch u32, suite u8, key id, material id. */
 enum wrap_purpose { WRAP_FILE_KEY = 1, WRAP_NAMES_KEY = 2 };
@@ -44,7 +46,8 @@ enum err key_ring_migrate(struct key_ring *r, enum wrap_purpose purpose, const u
 			  uint8_t key_out[static 32]);
 
 /* Call it each second (or when keymgr_watch says so): forgets what ended its TTL; returns in `changed` the ids of CMKs that
- * were in use (at most `max`) and are no longer Enabled, with `count`.  New current backing keys are picked up for wraps. */
+ * were in use (at most `max`, the rest with the next call) and are no longer Enabled, with `count`; each is told once.  Wraps and
+ * unwraps follow the key manager at once by themselves: they compare its generation each time. */
 enum err key_ring_refresh(struct key_ring *r, uint8_t (*changed)[KEY_ID_LEN], size_t max, size_t *count);
 /* Forget every bucket key of a CMK (disable-key, barrier).  With `wrap_only`: those used for encrypting. */
 void key_ring_forget(struct key_ring *r, const uint8_t key_id[static KEY_ID_LEN], int wrap_only);
