@@ -20,9 +20,9 @@
 #define AEAD_TAG_LEN 16
 
 enum aead_suite {		/* on disk: never renumbered */
-	AEAD_AES_256_GCM = 1,	/* libcrypto or libsodium, whichever is faster here */
+	AEAD_AES_256_GCM = 1,	/* by libcrypto: faster than libsodium's */
 	AEAD_XCHACHA20_POLY1305 = 2,
-	AEAD_AEGIS_256 = 3,	/* needs libsodium 1.0.19 */
+	AEAD_AEGIS_256 = 3,	/* not available yet: libsodium has it with 32-byte tags only */
 };
 
 struct aead;

@@ -43,10 +43,13 @@ enum err file_sync_filesystem(int fd);	/* syncfs */
 enum err file_truncate(int fd, uint64_t size);
 enum err file_punch(int fd, uint64_t offset, uint64_t len);	/* keeps the size */
 
-/* A whole small file (at most `max` bytes) into memory: malloc'd, NUL added behind it. */
+/* A whole small file (at most `max` bytes) into memory: malloc'd, NUL added behind it.
+ * ERR_NOT_FOUND, ERR_LIMIT where it is longer, ERR_BUSY where it grew meanwhile.  In a `dir_fd`
+ * other than AT_FDCWD only a regular file will do (a symlink: ELOOP; else ERR_FORMAT); by path a
+ * pipe as well. */
 enum err file_load(int dir_fd, const char *name, size_t max, uint8_t **out, size_t *len_out);
-/* Replace `name` in `dir_fd` atomically: temporary file (`name`.new), fsync, rename, fsync of the
- * directory.  Mode 0600 & ~umask unless `mode` says otherwise. */
+/* Replace `name` in `dir_fd` (which may be O_PATH or AT_FDCWD) atomically: temporary file
+ * (`name`.new), fsync, rename, fsync of the directory.  Mode 0600 & ~umask unless `mode` says otherwise. */
 enum err file_replace(int dir_fd, const char *name, const void *bytes, size_t len, mode_t mode);
 
 /* Open-file-description locks on a file that is never renamed.  ERR_BUSY where `wait` is 0

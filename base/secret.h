@@ -1,8 +1,10 @@
 /*
  * Keys in memory: locked, not dumped, not inherited by fork, wiped when freed.
  *
- * Small secrets (at most 64 bytes) share locked pages, larger ones get guarded
- * pages of their own (sodium_malloc).  Call secret_start() once before all else.
+ * Small secrets (at most 64 bytes) share locked pages, larger ones get pages of their
+ * own; both lie between pages without access.  A child made by fork finds zeros in
+ * their place, so a program that goes to the background does so before it has any.
+ * Call secret_start() once before all else.
  * Thread-safe but for the bytes of one secret, which its owner guards.
  */
 #ifndef REKEYFS_BASE_SECRET_H
