@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ void content_lock_quiet(struct content *c)
 enum err content_may_write(const struct content *c)
 {
 	if (c->read_only)
-		return ERR_ERRNO + 30;	/* EROFS */
+		return ERR_ERRNO + EROFS;
 	if (!c->keys)
 		return ERR_NO_KEY;
 	return c->failed;
@@ -136,7 +137,11 @@ static enum err make(struct bucket *b, int fd, struct content **out)
 	}
 	c->b = b;
 	c->fd = fd;
-	pthread_rwlock_init(&c->lock, NULL);
+	pthread_rwlockattr_t fair;
+	pthread_rwlockattr_init(&fair);
+	pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&c->lock, &fair);
+	pthread_rwlockattr_destroy(&fair);
 	pthread_mutex_init(&c->load, NULL);
 	pthread_mutex_init(&c->flight_lock, NULL);
 	pthread_cond_init(&c->landed, NULL);
