@@ -49,6 +49,10 @@ static const struct row {
 	{ ERR_MARKER, EINVAL, 2, "not a valid marker" },
 	{ ERR_DRY_RUN, ECANCELED, 1, "a dry run: it would have succeeded" },
 	{ ERR_CONFLICT, EBUSY, 4, "in conflict with another operation" },
+	{ ERR_SERIALIZATION, EINVAL, 2, "a member has another type" },
+	{ ERR_UNKNOWN_OPERATION, EOPNOTSUPP, 2, "no such operation" },
+	{ ERR_GRANT_TOKEN, EINVAL, 2, "not a valid grant token" },
+	{ ERR_KEY_USAGE, EINVAL, 2, "not what the key is for" },
 };
 
 static _Thread_local struct {

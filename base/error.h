@@ -53,6 +53,10 @@ enum err {
 	ERR_MARKER = 72,		/* InvalidMarkerException */
 	ERR_DRY_RUN = 73,		/* DryRunOperationException: it would have succeeded */
 	ERR_CONFLICT = 74,		/* ConflictException */
+	ERR_SERIALIZATION = 75,		/* SerializationException: a member of another type */
+	ERR_UNKNOWN_OPERATION = 76,	/* UnknownOperationException */
+	ERR_GRANT_TOKEN = 77,		/* InvalidGrantTokenException */
+	ERR_KEY_USAGE = 78,		/* InvalidKeyUsageException */
 
 	ERR_ERRNO = 1000,	/* + errno of a failed system call */
 };
