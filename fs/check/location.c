@@ -1,4 +1,4 @@
-#include "fs/check/place.h"
+#include "fs/check/location.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static enum err append(char **path, const char *name)
 	return ERR_OK;
 }
 
-static enum err enter(struct bucket *b, struct place *p, const char *lower)
+static enum err enter(struct bucket *b, struct location *p, const char *lower)
 {
 	int fd = openat(p->dir_fd, lower, OPEN_DIRECTORY);
 	struct policy above = p->policy;
@@ -51,7 +51,7 @@ static enum err enter(struct bucket *b, struct place *p, const char *lower)
 }
 
 /* The last component is a file. */
-static enum err take_file(struct place *p, const char *lower)
+static enum err take_file(struct location *p, const char *lower)
 {
 	struct file_keys keys;
 
@@ -63,7 +63,7 @@ static enum err take_file(struct place *p, const char *lower)
 	return ERR_OK;
 }
 
-static enum err step(struct bucket *b, struct place *p, const char *lower)
+static enum err step(struct bucket *b, struct location *p, const char *lower)
 {
 	struct stat st;
 	enum err e;
@@ -79,7 +79,7 @@ static enum err step(struct bucket *b, struct place *p, const char *lower)
 	return S_ISDIR(st.st_mode) ? enter(b, p, lower) : take_file(p, lower);
 }
 
-static enum err open_root(struct bucket *b, struct place *out)
+static enum err open_root(struct bucket *b, struct location *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->is_directory = 1;
@@ -96,7 +96,7 @@ static enum err open_root(struct bucket *b, struct place *out)
 }
 
 /* Calls step for each component of `path`, encrypted first where `plain`. */
-static enum err descend(struct bucket *b, const char *path, int plain, struct place *out)
+static enum err descend(struct bucket *b, const char *path, int plain, struct location *out)
 {
 	enum err e = open_root(b, out);
 
@@ -128,12 +128,12 @@ static enum err descend(struct bucket *b, const char *path, int plain, struct pl
 	return e;
 }
 
-enum err place_open(struct bucket *b, const char *plain_path, struct place *out)
+enum err location_open(struct bucket *b, const char *plain_path, struct location *out)
 {
 	return descend(b, plain_path, 1, out);
 }
 
-enum err place_open_cipher(struct bucket *b, const char *cipher_path, struct place *out)
+enum err location_open_cipher(struct bucket *b, const char *cipher_path, struct location *out)
 {
 	return descend(b, cipher_path, 0, out);
 }
@@ -166,25 +166,25 @@ static enum err search_entry(void *context, const struct walk_entry *entry)
 	return s->found ? ERR_CANCELLED : ERR_NO_MEMORY;
 }
 
-enum err place_find(struct bucket *b, const uint8_t id[static UUID_LEN], int is_file, const char *hint, struct place *out)
+enum err location_find(struct bucket *b, const uint8_t id[static UUID_LEN], int is_file, const char *hint, struct location *out)
 {
 	struct walk_start start = { .dir_fd = b->root_fd, .path = "" };
 	struct search s = { .b = b, .id = id, .is_file = is_file };
-	enum err e = place_open_cipher(b, hint, out);
+	enum err e = location_open_cipher(b, hint, out);
 
 	if (e == ERR_OK && out->is_directory == !is_file && memcmp(out->id, id, UUID_LEN) == 0)
 		return ERR_OK;
-	place_release(out);
+	location_release(out);
 	e = walk_tree(&start, search_entry, &s);
 	if (s.found)
-		e = place_open_cipher(b, s.found, out);
+		e = location_open_cipher(b, s.found, out);
 	else if (e == ERR_OK)
 		e = ERR_NOT_FOUND;
 	free(s.found);
 	return e;
 }
 
-void place_release(struct place *p)
+void location_release(struct location *p)
 {
 	if (p->path && p->dir_fd >= 0)
 		close(p->dir_fd);
@@ -194,7 +194,7 @@ void place_release(struct place *p)
 	p->dir_fd = -1;
 }
 
-enum err place_walk(struct bucket *b, const struct place *p, walk_fn each, void *context)
+enum err location_walk(struct bucket *b, const struct location *p, walk_fn each, void *context)
 {
 	struct walk_start start = { .dir_fd = p->dir_fd, .path = p->dir_path, .bucket = b, .governing = &p->policy };
 
@@ -231,7 +231,7 @@ static void decrypt_name(struct bucket *b, int dir_fd, const char *lower, char *
 	names_key_wipe(&key);
 }
 
-char *place_plain_path(struct bucket *b, const char *cipher_path)
+char *location_plain_path(struct bucket *b, const char *cipher_path)
 {
 	int fd = openat(b->root_fd, ".", OPEN_DIRECTORY);
 	char *out = strdup("");
