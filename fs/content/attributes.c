@@ -54,7 +54,7 @@ static enum err store_value(struct content *c, const char *lower, const char *na
 {
 	struct xattr_key key = attribute_key(c, content_newest(c));
 	uint8_t *sealed = malloc(XATTR_SEALED_OVERHEAD + strlen(name) + len);
-	size_t sealed_len;
+	size_t sealed_len = 0;
 	enum err e = ERR_NO_MEMORY;
 
 	if (sealed && !(e = xattr_seal(&key, lower, name, value, len, sealed, &sealed_len)) &&
@@ -89,7 +89,7 @@ enum err content_xattr_get(struct content *c, const char *name, void *out, size_
 {
 	char lower[XATTR_LOWER_MAX], found[256];
 	uint8_t *sealed = NULL, *value = NULL;
-	size_t sealed_len;
+	size_t sealed_len = 0;
 	enum err e = ERR_NO_KEY;
 
 	pthread_rwlock_rdlock(&c->lock);
@@ -135,9 +135,9 @@ struct listing { const struct content *c; char *out; size_t max, len; };
 static enum err list_one(void *context, const char *lower)
 {
 	struct listing *l = context;
-	uint8_t *sealed, *value;
+	uint8_t *sealed = NULL, *value;
 	char name[256];
-	size_t sealed_len, len;
+	size_t sealed_len = 0, len;
 	enum err e;
 
 	if ((e = load_value(l->c, lower, &sealed, &sealed_len)))
@@ -205,9 +205,9 @@ static enum err reseal_one(void *context, const char *lower)
 {
 	struct resealing *r = context;
 	struct content *c = r->c;
-	uint8_t *sealed, *value = NULL;
+	uint8_t *sealed = NULL, *value = NULL;
 	char name[256];
-	size_t sealed_len, len;
+	size_t sealed_len = 0, len;
 	uint32_t epoch;
 	enum err e;
 
