@@ -38,7 +38,8 @@ enum bucket_mode {
 struct bucket {
 	char *path;			/* absolute */
 	int root_fd;			/* O_RDONLY | O_DIRECTORY */
-	int lock_fd;			/* -1 read-only */
+	int lock_fd;			/* -1 read-only; a child that outlives the mount must close it, for it holds the lock */
+	int state_fd;
 	enum bucket_mode mode;
 	struct bucket_description description;
 	uint8_t root_dir_id[UUID_LEN];
@@ -49,6 +50,7 @@ struct bucket {
 	pthread_mutex_t state_lock;
 	atomic_uint_fast64_t stamp;	/* of new tag pages; grows at each checkpoint's begin */
 	atomic_uint_fast64_t durable;	/* the last durable checkpoint */
+	int64_t begun_at;		/* lower clock at the last bucket_checkpoint_begin; guarded by state_lock */
 	uint64_t first_stamp;		/* this mount's first: pages from it on were written by this mount */
 	int unclean;			/* the last mount did not end cleanly */
 };
@@ -65,6 +67,9 @@ void bucket_close(struct bucket *b, int clean);
 /* Registers this copy as an instance of its own with the key manager (a new instance id where it was another's). */
 enum err bucket_register(const char *path, struct keymgr *k);
 
+/* Who holds the bucket, for the ERR_BUSY of others: `text` (a mount point…) is shown behind pid and host. */
+enum err bucket_lock_note(struct bucket *b, const char *text);
+
 /* Only the description (no key, no lock). */
 enum err bucket_describe(const char *path, struct bucket_description *out);
 /* The names key's slot as it lies there, without keys (inventory, proof). */
@@ -80,6 +85,8 @@ int bucket_is_suspect(struct bucket *b, int64_t lower_ctime);
 /* Checkpoint, in three steps; the caller syncs between begin and commit (fs/content/checkpoint.h).  begin: stamp grows, returns what will be covered. */
 uint64_t bucket_checkpoint_begin(struct bucket *b);
 enum err bucket_checkpoint_commit(struct bucket *b, uint64_t covered);
+/* A repair that read every file whole: no crash of before excuses anything any more.  Nobody else may use the bucket meanwhile. */
+enum err bucket_drop_pardons(struct bucket *b);
 /* Tell the key manager (unmount, hourly). */
 enum err bucket_anchor(struct bucket *b);
 

@@ -110,6 +110,14 @@ uint64_t policy_table_generation(struct policy_table *t)
 	return generation;
 }
 
+void policy_table_raise(struct policy_table *t, uint64_t generation)
+{
+	pthread_rwlock_wrlock(&t->lock);
+	if (t->list.generation < generation)
+		t->list.generation = generation;
+	pthread_rwlock_unlock(&t->lock);
+}
+
 enum err policy_get(struct policy_table *t, const uint8_t dir_id[static UUID_LEN], struct policy *out)
 {
 	size_t at;

@@ -34,6 +34,8 @@ enum err policy_table_new(const uint8_t root_dir_id[static UUID_LEN], const char
 enum err policy_table_store(struct policy_table *t, int root_fd, const uint8_t names_key[static 32], const uint8_t bucket_id[static UUID_LEN]);
 void policy_table_free(struct policy_table *t);
 uint64_t policy_table_generation(struct policy_table *t);
+/* At least `generation` (an older table that was accepted all the same). */
+void policy_table_raise(struct policy_table *t, uint64_t generation);
 
 /* ERR_NOT_FOUND where this directory has none of its own. */
 enum err policy_get(struct policy_table *t, const uint8_t dir_id[static UUID_LEN], struct policy *out);
