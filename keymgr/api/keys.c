@@ -95,13 +95,9 @@ enum err operation_update_description(struct keymgr *k, const json_t *in, json_t
 
 static json_t *usage_shape(const struct key_usage *u)
 {
-	char request[UUID_TEXT_LEN + 1];
-
 	if (!u->operation[0])
 		return json_object();
-	uuid_text(u->request_id, request);
-	return json_pack("{s:s, s:I, s:s}", "Operation", u->operation, "Timestamp", (json_int_t)u->when,
-			 "KmsRequestId", request);
+	return json_pack("{s:s, s:I}", "Operation", u->operation, "Timestamp", (json_int_t)u->when);
 }
 
 enum err operation_last_usage(struct keymgr *k, const json_t *in, json_t **out)

@@ -1,9 +1,9 @@
 #include "keymgr/api/shapes.h"
 
-#include <stdio.h>
 #include <string.h>
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "keymgr/core/key_name.h"
 
 json_t *shape_key_id(const uint8_t key_id[static KEY_ID_LEN])
 {
@@ -15,10 +15,10 @@ json_t *shape_key_id(const uint8_t key_id[static KEY_ID_LEN])
 
 json_t *shape_key_arn(const uint8_t key_id[static KEY_ID_LEN])
 {
-	char text[UUID_TEXT_LEN + 1];
+	char text[KEY_ARN_LEN];
 
-	uuid_text(key_id, text);
-	return json_sprintf(ARN_PREFIX "key/%s", text);
+	key_arn(key_id, text);
+	return json_string(text);
 }
 
 json_t *shape_material_id(const uint8_t material_id[static MATERIAL_ID_LEN])
@@ -72,7 +72,7 @@ json_t *shape_deletion(const struct key_metadata *m)
 json_t *shape_alias(const struct alias_entry *a)
 {
 	return json_pack("{s:s, s:o, s:o, s:I, s:I}", "AliasName", a->name,
-			 "AliasArn", json_sprintf(ARN_PREFIX "%s", a->name),
+			 "AliasArn", json_sprintf(KEY_ARN_PREFIX "%s", a->name),
 			 "TargetKeyId", shape_key_id(a->key_id),
 			 "CreationDate", (json_int_t)a->created, "LastUpdatedDate", (json_int_t)a->updated);
 }

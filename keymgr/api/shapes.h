@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include "keymgr/keymgr.h"
 
-#define ARN_PREFIX "arn:aws:kms:local:000000000000:"
 #define SHAPE_ACCOUNT "000000000000"
 
 json_t *shape_key_id(const uint8_t key_id[static KEY_ID_LEN]);
