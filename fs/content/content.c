@@ -280,19 +280,23 @@ static enum err reconcile_size(struct content *c)
 	return ERR_OK;
 }
 
-/* Opened for writing where memory and disk disagree: brought into order before anything else. */
-static enum err mend_size(struct content *c, uint64_t recorded)
+/*
+ * Opened for writing after a crash: the size is made certain before anything else, so that what later changes the lower file's
+ * times hides nothing.  Groups are repaired with their first write; a group that was never synced is a hole from now on.
+ */
+static enum err mend(struct content *c, uint64_t recorded)
 {
 	struct group *g = group_find(c, 0);
 	enum err e;
 
-	if (c->read_only || (c->lower_size == layout_lower_size(c->size) && c->size == recorded))
+	if (c->read_only || (c->lower_size == layout_lower_size(c->size) && c->size == recorded && !(c->suspect && g->young)))
 		return ERR_OK;
 	content_lock_quiet(c);
 	if (!(e = file_sync(c->fd)) && !(e = group_ready(c, g))) {
 		int last = content_last(c, (c->size ? c->size - 1 : 0) / GROUP_PLAIN);
 		struct group *end;
 
+		c->header.flags |= HEADER_SPARSE;
 		if (!(e = group_get(c, (c->size ? c->size - 1 : 0) / GROUP_PLAIN, &end)) && !(e = group_ready(c, end))) {
 			if (last < (int)GROUP_BLOCKS)
 				group_clear(end, (unsigned)(last + 1), GROUP_BLOCKS);
@@ -335,7 +339,7 @@ enum err content_open(struct bucket *b, int fd, int read_only, const uint8_t *mi
 	if (e || (e = reconcile_size(c)))
 		goto fail;
 	registry_add(c);
-	if ((e = mend_size(c, recorded))) {
+	if ((e = mend(c, recorded))) {
 		content_free(c);
 		return e;
 	}

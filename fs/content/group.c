@@ -444,6 +444,7 @@ static enum err cut_short(struct content *c, struct group *g, uint64_t bad, cons
 
 static enum err repair(struct content *c, struct group *g)
 {
+	struct group *first = group_find(c, 0);
 	uint16_t length[GROUP_BLOCKS] = { 0 };
 	uint8_t data[PAGE_LEN];
 	uint64_t bad, lost = 0;
@@ -461,8 +462,12 @@ static enum err repair(struct content *c, struct group *g)
 		length[i] = (uint16_t)len;
 	}
 	bad &= ~lost;
-	if (bad)
+	if (bad) {
 		take_older(g, bad, length);
+		c->header.flags |= HEADER_SPARSE;	/* what was never synced is a hole now */
+		if (first != g)
+			first->dirty = first->unstored = 1;
+	}
 	if (last < (int)GROUP_BLOCKS - 1)
 		for (unsigned i = (unsigned)(last + 1); i < GROUP_BLOCKS; i++)
 			if (g->now[i].slot)
