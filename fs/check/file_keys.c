@@ -80,11 +80,11 @@ int file_keys_name(const struct file_keys *k, const uint8_t key_id[static KEY_ID
 	return 0;
 }
 
-int file_keys_differ(const struct file_keys *k, const struct key_ref *from)
+int file_keys_differ(const struct file_keys *k, const struct key_ref *from, int any_material)
 {
 	for (unsigned i = 0; i < k->count; i++)
 		for (unsigned s = 0; s < k->copies[i].slot_count; s++)
-			if (!key_slot_names(&k->copies[i].slots[s], from->key_id, from->material_id))
+			if (!key_slot_names(&k->copies[i].slots[s], from->key_id, any_material ? NULL : from->material_id))
 				return 1;
 	return k->damaged > 0;
 }

@@ -24,8 +24,8 @@ enum err file_keys_read_open(int fd, const struct stat *st, struct file_keys *ou
 
 /* 1 where any slot of any copy names this CMK (and this material, where it is not NULL). */
 int file_keys_name(const struct file_keys *k, const uint8_t key_id[static KEY_ID_LEN], const uint8_t *material_id);
-/* 1 where any slot of any copy names anything but this backing key, or a copy is damaged. */
-int file_keys_differ(const struct file_keys *k, const struct key_ref *from);
+/* 1 where any slot of any copy names anything but this backing key (its CMK, where `any_material`), or a copy is damaged. */
+int file_keys_differ(const struct file_keys *k, const struct key_ref *from, int any_material);
 /* 1 where a slot names this CMK and material (NULL: any). */
 int key_slot_names(const struct key_slot *slot, const uint8_t key_id[static KEY_ID_LEN], const uint8_t *material_id);
 

@@ -16,6 +16,7 @@ struct scan {
 	struct tree *tree;
 	struct bucket *b;
 	const uint8_t *key_id, *material_id;
+	const atomic_int *stop;
 	struct scan_result *out;
 	struct id_set referring;	/* file ids that were counted as references */
 	enum err e;
@@ -131,6 +132,8 @@ static enum err check_entry(void *context, const struct walk_entry *entry)
 {
 	struct scan *s = context;
 
+	if (s->stop && atomic_load(s->stop))
+		return ERR_CANCELLED;
 	switch (entry->kind) {
 	case WALK_FILE:
 		if (entry->again)
@@ -170,8 +173,14 @@ static int check_open(void *context, struct content *c)
 static enum err check_names_key(struct scan *s)
 {
 	struct record *record = malloc(sizeof(*record));
-	enum err e = record ? record_load(s->b->root_fd, 0, record, NULL) : ERR_NO_MEMORY;
-	int damaged = e == ERR_OK && record->count < 2;
+	enum err e = ERR_NO_MEMORY;
+	int damaged;
+
+	pthread_mutex_lock(&s->b->state_lock);	/* not while a slot is written */
+	if (record)
+		e = record_load(s->b->root_fd, 0, record, NULL);
+	pthread_mutex_unlock(&s->b->state_lock);
+	damaged = e == ERR_OK && record->count < 2;
 
 	for (unsigned i = 0; e == ERR_OK && i < record->count; i++) {
 		struct state *state = &record->slots[i].state;
@@ -250,9 +259,9 @@ static enum err rounds(struct scan *s)
 	return e;
 }
 
-enum err scan_run(struct tree *t, const uint8_t key_id[static KEY_ID_LEN], const uint8_t *material_id, struct scan_result *out)
+enum err scan_run(struct tree *t, const uint8_t key_id[static KEY_ID_LEN], const uint8_t *material_id, const atomic_int *stop, struct scan_result *out)
 {
-	struct scan s = { .tree = t, .b = tree_bucket(t), .key_id = key_id, .material_id = material_id, .out = out };
+	struct scan s = { .tree = t, .b = tree_bucket(t), .key_id = key_id, .material_id = material_id, .stop = stop, .out = out };
 	struct scan_report *r = &out->report;
 	enum err e;
 

@@ -28,8 +28,9 @@ struct scan_result {
 	unsigned rounds;
 };
 
-/* `material_id` NULL: every backing key.  The bucket must be open read-write (ERR_REFUSED).  References and unreadable files are a result, not an error. */
-enum err scan_run(struct tree *t, const uint8_t key_id[static KEY_ID_LEN], const uint8_t *material_id, struct scan_result *out);
+/* `material_id` NULL: every backing key.  The bucket must be open read-write (ERR_REFUSED).  References and unreadable files are a result, not an error.
+ * ERR_CANCELLED soon after *stop (may be NULL) is set. */
+enum err scan_run(struct tree *t, const uint8_t key_id[static KEY_ID_LEN], const uint8_t *material_id, const atomic_int *stop, struct scan_result *out);
 /* 1 where nothing needs the key. */
 int scan_is_clean(const struct scan_result *r);
 void scan_result_release(struct scan_result *r);

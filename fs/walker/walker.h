@@ -38,6 +38,9 @@ void walker_drift(struct walker *w, struct node *n);
  * now and then with the job under way (walker_job's shape).  The first error of a job that failed. */
 enum err walker_run(struct walker *w, void (*report)(void *context, const json_t *job), void *context);
 
+/* 1 while a job is under way or waits for its turn: an idle mount stays. */
+int walker_busy(struct walker *w);
+
 /* What a person asks for. */
 struct job_request {
 	const char *path;	/* plain, relative to the bucket's root; "" is all of it */
