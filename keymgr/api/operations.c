@@ -38,24 +38,33 @@ static const struct operation *find(const char *name)
 	return NULL;
 }
 
-enum err api_call(struct keymgr *k, const char *operation, const json_t *in, json_t **out_json)
+enum err api_check(const char *operation, const json_t *in)
 {
 	const struct operation *o = find(operation);
+
+	if (!o)
+		return err_set(ERR_UNKNOWN_OPERATION, "there is no operation %.64s", operation);
+	return request_check(in, o->fields);
+}
+
+enum err api_call(struct keymgr *k, const char *operation, const json_t *in, json_t **out_json)
+{
 	json_t *empty = in ? NULL : json_object();
+	const struct operation *o;
 	enum err e;
 
 	*out_json = NULL;
-	if (!o)
-		return err_set(ERR_UNKNOWN_OPERATION, "there is no operation %.64s", operation);
 	if (!in && !empty)
 		return ERR_NO_MEMORY;
 	if (!in)
 		in = empty;
-	e = request_check(in, o->fields);
-	if (e == ERR_OK)
+	e = api_check(operation, in);
+	if (e == ERR_OK) {
+		o = find(operation);
 		e = o->run(k, in, out_json);
-	if (e == ERR_OK && o->answers && !*out_json)
-		e = ERR_NO_MEMORY;
+		if (e == ERR_OK && o->answers && !*out_json)
+			e = ERR_NO_MEMORY;
+	}
 	json_decref(empty);
 	return e;
 }

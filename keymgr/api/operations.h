@@ -15,6 +15,9 @@
  * Errors: those of request_check(), ERR_UNKNOWN_OPERATION, ERR_DRY_RUN, and keymgr.h's.  Any thread. */
 enum err api_call(struct keymgr *k, const char *operation, const json_t *in, json_t **out_json);
 
+/* What api_call() checks before it does anything: the operation and the members of `in`. */
+enum err api_check(const char *operation, const json_t *in);
+
 /* The member of the answer that holds an operation's pages ("Keys"), NULL where it has none. */
 const char *api_pages(const char *operation);
 
