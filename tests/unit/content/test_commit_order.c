@@ -99,20 +99,40 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* [a, b) reads as in one version, or as zeros where some version did not reach so far. */
-static int fits(const struct run *r, const uint8_t *got, uint64_t a, uint64_t b)
+static int is_zero(const uint8_t *got, uint64_t a, uint64_t b)
+{
+	while (a < b && !got[a])
+		a++;
+	return a == b;
+}
+
+/* [a, b) reads as in one of the versions from `v` to `last`, or as zeros where one of them did not reach so far. */
+static int fits(const struct run *r, const uint8_t *got, uint64_t a, uint64_t b, size_t v, size_t last)
 {
 	uint64_t shortest = UINT64_MAX;
-	int zeros = 1;
 
-	for (uint64_t i = a; i < b; i++)
-		zeros &= !got[i];
-	for (size_t v = 0; v <= r->count; v++) {
+	for (; v <= last; v++) {
 		shortest = r->sizes[v] < shortest ? r->sizes[v] : shortest;
 		if (!memcmp(r->versions[v] + a, got + a, b - a))	/* zeros behind its size */
 			return 1;
 	}
-	return zeros && a >= shortest;
+	return a >= shortest && is_zero(got, a, b);
+}
+
+/* What a shrink (operation k, to `len` bytes) cut off does not come back: behind it all is from before it, or all from after. */
+static int came_back(const struct run *r, const uint8_t *got, uint64_t size, const uint64_t *edges, size_t n, size_t k, uint64_t len)
+{
+	int before = 1, after = 1;
+
+	for (size_t i = 0; i + 1 < n; i++) {
+		uint64_t a = edges[i], b = edges[i + 1];
+
+		if (a >= b || b > size || a < len)
+			continue;
+		before &= fits(r, got, a, b, 0, k - 1);
+		after &= is_zero(got, a, b) || fits(r, got, a, b, k, r->count);
+	}
+	return !before && !after;
 }
 
 static void judge(struct run *r, const uint8_t *got, uint64_t size)
@@ -142,11 +162,19 @@ static void judge(struct run *r, const uint8_t *got, uint64_t size)
 
 		if (a >= b || b > size)
 			continue;
-		if (!fits(r, got, a, b)) {
+		if (!fits(r, got, a, b, 0, r->count)) {
 			print_error("%s: bytes %llu to %llu of %llu are neither old nor new (%zu operations since the sync)\n", r->what,
 				    (unsigned long long)a, (unsigned long long)b, (unsigned long long)size, r->count);
 			for (size_t o = 0; o < r->count; o++)
 				print_error("  %c %llu %llu\n", r->ops[o].kind, (unsigned long long)r->ops[o].offset, (unsigned long long)r->ops[o].len);
+			fail();
+		}
+	}
+	for (size_t k = 1; k <= r->count; k++) {
+		const struct op *op = &r->ops[k - 1];
+
+		if (op->kind == 's' && op->len < r->sizes[k - 1] && size > op->len && came_back(r, got, size, edges, n, k, op->len)) {
+			print_error("%s: size %llu: old bytes behind the shrink to %llu\n", r->what, (unsigned long long)size, (unsigned long long)op->len);
 			fail();
 		}
 	}
@@ -416,6 +444,26 @@ static void shrinks(void **state)
 	finish(&r);
 }
 
+/* Within the first group nothing is synced in between: only `keep` stands between a reader and the old bytes. */
+static void shrinks_and_grows_at_once(void **state)
+{
+	for (uint64_t seed = 31; seed < 37; seed++) {
+		struct run r;
+
+		start(&r, "shrink and grow in the first group", seed, 6, 14000);
+		for (int i = 0; i < 6; i++) {
+			uint64_t size = r.sizes[r.count];
+
+			do_op(&r, 's', 0, below(&r, 2) ? below(&r, size) : size - below(&r, size < 5000 ? size : 5000));
+			if (below(&r, 2))
+				do_op(&r, 's', 0, r.sizes[r.count] + below(&r, 9000));
+			do_op(&r, 'w', below(&r, r.sizes[r.count] + 5000), 1 + below(&r, 3000));
+			do_sync(&r);
+		}
+		finish(&r);
+	}
+}
+
 static void punches(void **state)
 {
 	struct run r;
@@ -509,7 +557,7 @@ static void all_together(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(overwrites), cmocka_unit_test(few_pages), cmocka_unit_test(appends), cmocka_unit_test(a_new_file),
-	cmocka_unit_test(shrinks), cmocka_unit_test(punches), cmocka_unit_test(bulk), cmocka_unit_test(reencrypts),
+	cmocka_unit_test(shrinks), cmocka_unit_test(shrinks_and_grows_at_once), cmocka_unit_test(punches), cmocka_unit_test(bulk), cmocka_unit_test(reencrypts),
 	cmocka_unit_test(all_together),
 };
 
