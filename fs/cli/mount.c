@@ -16,7 +16,7 @@ static enum err take_options(const char *text)
 
 static const struct option_row options[] = {
 	{ "foreground", 'f', NULL, "stay in the foreground, and log to standard error", NULL, &foreground, NULL },
-	{ "options", 'o', "OPTIONS", "ro, allow_other, private, suid, dev, noexec, noatime, …: see rekeyfs(8)", NULL, NULL, take_options },
+	{ "options", 'o', "OPTIONS", "ro, allow_other, private, suid, dev, noexec, noatime, …: see rekeyfs(1)", NULL, NULL, take_options },
 	{ "read-only", 'r', NULL, "as -o ro: beside the one mount that writes there may be others", NULL, &read_only, NULL },
 	{ "idle", 0, "TIME", "unmount after TIME without use (30s, 10m, 2h)", &idle, NULL, NULL },
 	{ "log", 0, "FILE", "log lines go to FILE, or to \"syslog\"", &log_to, NULL, NULL },

@@ -106,7 +106,7 @@ enum err mount_request_set(struct mount_request *r, const char *name, const char
 		e = values[i].set(r, value);
 		return e == ERR_USAGE ? err_set(e, "%s: %s", name, err_message(e)) : e;
 	}
-	return err_set(ERR_USAGE, "%s: no such mount option (see rekeyfs(8))", name);
+	return err_set(ERR_USAGE, "%s: no such mount option (see rekeyfs(1))", name);
 }
 
 static int set_flag(struct mount_request *r, const char *name)
@@ -154,7 +154,7 @@ static enum err take_option(struct mount_request *r, char *option)
 	if (!*option || set_flag(r, option) || is_harmless(option))
 		return ERR_OK;
 	if (!value)
-		return err_set(ERR_USAGE, "-o %s: no such mount option (see rekeyfs(8))", option);
+		return err_set(ERR_USAGE, "-o %s: no such mount option (see rekeyfs(1))", option);
 	*value++ = 0;
 	if (strcmp(option, "comment") == 0 || strcmp(option, "fsname") == 0 || strcmp(option, "subtype") == 0)
 		return ERR_OK;

@@ -1,7 +1,8 @@
 #include "fs/mount/operations.h"
 
-/* Left out on purpose: access (default_permissions), getlk, setlk and flock (the kernel's own suffice, the mount is
- * the only writer), bmap, ioctl, poll, copy_file_range (the kernel copies by itself then, which every cipher needs). */
+/* Left out on purpose: flush (close(2) has the kernel write its pages, whose errors come with WRITE; RELEASE stores what is left, and close is no
+ * durability point), access (default_permissions), getlk, setlk and flock (the kernel's own suffice, for the mount is the
+ * only writer), bmap, ioctl, poll, copy_file_range (the kernel then copies through its pages, as every cipher needs). */
 
 static void want(struct fuse_conn_info *conn, unsigned bits, int on)
 {
@@ -54,7 +55,6 @@ const struct fuse_lowlevel_ops mount_operations = {
 	.create = operation_create,
 	.read = operation_read,
 	.write = operation_write,
-	.flush = operation_flush,
 	.release = operation_release,
 	.fsync = operation_fsync,
 	.fallocate = operation_fallocate,

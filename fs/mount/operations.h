@@ -3,7 +3,7 @@
  *
  *   operations_attributes.c   getattr setattr statfs
  *   operations_names.c        lookup forget mkdir mknod symlink readlink link unlink rmdir rename
- *   operations_data.c         open create read write flush release fsync fallocate lseek
+ *   operations_data.c         open create read write release fsync fallocate lseek
  *   operations_directories.c  opendir readdir readdirplus releasedir fsyncdir
  *   operations_xattrs.c       setxattr getxattr listxattr removexattr
  *
@@ -96,7 +96,6 @@ void operation_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void operation_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
 void operation_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void operation_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset, struct fuse_file_info *fi);
-void operation_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void operation_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void operation_fsync(fuse_req_t req, fuse_ino_t ino, int data_only, struct fuse_file_info *fi);
 void operation_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len, struct fuse_file_info *fi);

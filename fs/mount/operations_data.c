@@ -3,6 +3,7 @@
 #include <linux/falloc.h>
 #include <unistd.h>
 #include <stdlib.h>
+#include "base/log.h"
 #include "fs/mount/init_bits.h"
 #include "fs/mount/seek.h"
 #include "fs/mount/writers.h"
@@ -159,17 +160,19 @@ void operation_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t s
 		fuse_reply_write(req, size);
 }
 
-void operation_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct mount *m = request_mount(req);
-	struct handle *h = handle_of(fi);
-
-	reply_result(req, h->writable ? tree_flush(m->tree, h->file) : ERR_OK);
-}
-
 void operation_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	reply_result(req, close_handle(request_mount(req), handle_of(fi)));
+	struct mount *m = request_mount(req);
+	struct stat st = { .st_ino = 0 };
+	enum err e = close_handle(m, handle_of(fi));
+
+	/* Nobody is left to hear of it: close(2) has returned. */
+	if (e != ERR_OK) {
+		tree_getattr(m->tree, node_of(m, ino), &st);
+		log_error("the last bytes written to the file with inode %llu could not be stored: %s",
+			  (unsigned long long)st.st_ino, err_text(e));
+	}
+	reply_result(req, e);
 }
 
 void operation_fsync(fuse_req_t req, fuse_ino_t ino, int data_only, struct fuse_file_info *fi)
