@@ -263,7 +263,7 @@ static enum err take_lease(struct key_ring *r, struct cmk_record *c, int64_t *ex
 		if (e == ERR_NOT_FOUND)
 			return err_set(ERR_REFUSED, "the key manager does not know this bucket: `rekeyfs register BUCKET`");
 		if (e != ERR_OK)
-			return e;
+			return explain(r, c->key_id, e);
 		c->leased = now;
 	}
 	*expires_out = c->leased + BUCKET_KEY_TTL;
