@@ -244,7 +244,7 @@ static enum err get_record(struct key_ring *r, const uint8_t *key_id, struct cmk
 	}
 	e = look_at(r, c);
 	if (e != ERR_OK)
-		return e;
+		return explain(r, key_id, e);
 	/* Not in use until now: no news. */
 	c->reported = c->state != KEY_ENABLED;
 	return ERR_OK;
