@@ -183,6 +183,14 @@ enum err keymgr_re_encrypt(struct keymgr *k, const char *from /* or NULL */, con
 enum err keymgr_client_data_key(struct keymgr *k, const char *key, const struct context *context, size_t bytes,
 				struct secret **key_out, uint8_t *blob_out /* CIPHERTEXT_MAX */, size_t *len_out, struct key_ref *ref_out);
 
+/* GetKeyLastUsage: the last successful cryptographic operation under a key, by any process. */
+struct key_usage {
+	char operation[48];		/* "GenerateDataKey", …; empty where none was noted */
+	int64_t when;			/* of it; 0 */
+	int64_t tracked_since;		/* since when uses are noted, the key's creation at the earliest */
+};
+enum err keymgr_last_usage(struct keymgr *k, const char *key, struct key_usage *out);
+
 /* --- buckets: registry, anchors, scans -------------------------------------------- */
 
 /* A bucket instance: a copy that is mounted elsewhere (another file system or root inode) is another one. */
@@ -202,7 +210,7 @@ enum err keymgr_forget_bucket(struct keymgr *k, const uint8_t instance_id[static
 enum err keymgr_list_buckets(struct keymgr *k, int (*each)(void *context, const struct bucket_instance *b), void *context);
 /* ERR_NOT_FOUND unless bucket and instance are registered. */
 enum err keymgr_find_bucket(struct keymgr *k, const uint8_t bucket_id[static UUID_LEN],
-			    const uint8_t instance_id[static UUID_LEN] /* or NULL: any */, struct bucket_instance *out);
+			    const uint8_t *instance_id /* or NULL: any */, struct bucket_instance *out);
 /* The anchor only grows. */
 enum err keymgr_anchor_bucket(struct keymgr *k, const uint8_t instance_id[static UUID_LEN], uint64_t checkpoint, uint64_t policy_generation);
 
@@ -237,16 +245,23 @@ enum err keymgr_run_due(struct keymgr *k, struct due_summary *out);
 struct protector_info { uint8_t id[UUID_LEN]; enum protector_kind kind; char hint[256] /* keyfile path */; int64_t created;
 			uint64_t argon2_memory; uint32_t argon2_passes; };
 enum err keymgr_list_protectors(struct keymgr *k, int (*each)(void *context, const struct protector_info *p), void *context);
+/* A recovery code: 36 digits in nine groups of four, to be printed and put away.  A text that is one opens
+ * the keystore wherever a passphrase is asked for. */
+#define RECOVERY_CODE_LEN 44
+/* Adds a protector with a new random code; the caller prints and wipes it. */
+enum err keymgr_add_recovery(struct keymgr *k, char code_out[static RECOVERY_CODE_LEN + 1], uint8_t id_out[static UUID_LEN]);
 enum err keymgr_add_protector(struct keymgr *k, enum protector_kind kind, const struct unlock *secret_from, uint8_t id_out[static UUID_LEN]);
 /* Refused for the last one (ERR_REFUSED); makes a new root key. */
 enum err keymgr_remove_protector(struct keymgr *k, const uint8_t id[static UUID_LEN]);
-enum err keymgr_change_passphrase(struct keymgr *k, const uint8_t id[static UUID_LEN] /* or NULL: the only one */, const struct unlock *new_secret);
+enum err keymgr_change_passphrase(struct keymgr *k, const uint8_t *id /* or NULL: the only one */, const struct unlock *new_secret);
 enum err keymgr_rotate_root(struct keymgr *k);
 /* One sealed file with a passphrase of its own. */
 enum err keymgr_backup(struct keymgr *k, const char *file, const struct unlock *secret);
 enum err keymgr_restore(const char *file, const struct unlock *backup_secret, const char *path, const struct keymgr_create_options *options, uint64_t *generation_out);
 /* Signature over a proof (Ed25519, libsodium crypto_sign_detached) and the public key. */
 enum err keymgr_sign(struct keymgr *k, const void *bytes, size_t len, uint8_t signature[static 64], uint8_t public_key[static 32]);
+/* Without a keystore.  ERR_NOT_AUTHENTIC. */
+enum err keymgr_verify_signature(const void *bytes, size_t len, const uint8_t signature[static 64], const uint8_t public_key[static 32]);
 
 /* An audit event in CloudTrail's fields (eventName, requestParameters as JSON text…). Rarely called from outside. */
 enum err keymgr_audit(struct keymgr *k, const char *event_name, const char *request_json, const char *error_or_null);
