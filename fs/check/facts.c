@@ -7,6 +7,7 @@
 #include "base/aead.h"
 #include "fs/check/file_keys.h"
 #include "fs/check/key_facts.h"
+#include "fs/check/policy_change.h"
 #include "fs/names/names.h"
 #include "fs/names/symlink.h"
 
@@ -152,25 +153,6 @@ static enum err plain_size(struct tree *t, const char *plain_path, uint64_t *out
 	return ERR_OK;
 }
 
-static json_t *policy_json(struct bucket *b, const struct location *at)
-{
-	struct keymgr *k = key_ring_keymgr(b->ring);
-	const struct policy *p = &at->policy;
-	uint8_t key_id[KEY_ID_LEN];
-	int known = keymgr_resolve(k, p->key, key_id) == ERR_OK;
-	json_t *o = json_object();
-
-	json_object_set_new(o, "Key", json_string(p->key));
-	json_object_set_new(o, "KeyId", known ? id_json(key_id) : json_null());
-	json_object_set_new(o, "KeyState", json_string(key_state_name(known ? keymgr_key_state(k, key_id) : KEY_ABSENT)));
-	json_object_set_new(o, "Own", json_boolean(memcmp(p->dir_id, at->id, UUID_LEN) == 0));
-	json_object_set_new(o, "DirectoryId", id_json(p->dir_id));
-	json_object_set_new(o, "OnRename", json_string(policy_on_rename_name(p->on_rename)));
-	json_object_set_new(o, "Enforce", json_string(policy_enforce_name(p->enforce)));
-	json_object_set_new(o, "AfterRotation", json_string(policy_after_rotation_name(p->after_rotation)));
-	return o;
-}
-
 enum err facts_of_path(struct tree *t, const char *plain_path, json_t **out)
 {
 	struct bucket *b = tree_bucket(t);
@@ -182,7 +164,7 @@ enum err facts_of_path(struct tree *t, const char *plain_path, json_t **out)
 	*out = NULL;
 	if (e == ERR_OK && at.is_directory) {
 		json_object_set_new(o, "DirectoryId", id_json(at.id));
-		json_object_set_new(o, "Policy", policy_json(b, &at));
+		json_object_set_new(o, "Policy", policy_change_show(b, &at));
 	} else if (e == ERR_OK && S_ISREG(at.st.st_mode) && !symlink_is_file(&at.st)) {
 		content_each(b, flush_open, NULL);
 		if (plain_size(t, plain_path, &size) != ERR_OK)
