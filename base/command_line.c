@@ -181,7 +181,7 @@ static void print_verbs(FILE *to, const char *program, const char *about, const 
 	fprintf(to, "Usage: %s VERB [OPTION…] [ARGUMENT…]\n%s\n\nVerbs:\n", program, about);
 	for (const struct verb *verb = verbs; verb->name; verb++)
 		if (!verb->hidden)
-			fprintf(to, "  %-*s%s\n", HELP_COLUMN, verb->name, verb->summary);
+			fprintf(to, "  %-*s %s\n", HELP_COLUMN - 1, verb->name, verb->summary);
 	fprintf(to, "\n`%s VERB --help` lists a verb's options.\n", program);
 }
 
