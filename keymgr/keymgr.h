@@ -263,6 +263,9 @@ enum err keymgr_sign(struct keymgr *k, const void *bytes, size_t len, uint8_t si
 /* Without a keystore.  ERR_NOT_AUTHENTIC. */
 enum err keymgr_verify_signature(const void *bytes, size_t len, const uint8_t signature[static 64], const uint8_t public_key[static 32]);
 
+/* Is this the public key of a signature that this keystore made, now or under an earlier root key? */
+int keymgr_knows_signer(struct keymgr *k, const uint8_t public_key[static 32]);
+
 /* An audit event in CloudTrail's fields (eventName, requestParameters as JSON text…). Rarely called from outside. */
 enum err keymgr_audit(struct keymgr *k, const char *event_name, const char *request_json, const char *error_or_null);
 /* Calls `each` with each line (JSON text) since `from`; `verify`: checks the chain, ERR_NOT_AUTHENTIC where it breaks. */
