@@ -34,30 +34,27 @@ static int run_list(struct invocation *i)
 	return verb_fail(e, NULL);
 }
 
-static enum err take_id(const struct invocation *i, const char *option, uint8_t out[static UUID_LEN])
+static enum err take_id(const char *text, uint8_t out[static UUID_LEN])
 {
-	const char *text = invocation_value(i, option);
-
 	if (uuid_parse(text, out) != ERR_OK)
-		return err_set(ERR_USAGE, "--%s: \"%.64s\" is no id (list-buckets tells them)", option, text);
+		return err_set(ERR_USAGE, "\"%.64s\" is no id (list-buckets tells them)", text);
 	return ERR_OK;
 }
 
 static const struct parameter forget[] = {
-	{ "instance-id", NULL, PARAMETER_TEXT, 1, "ID", "InstanceId, as list-buckets tells it" },
 	{ "confirm", NULL, PARAMETER_TEXT, 0, "ID", "the same once more; asked for on a terminal" },
 	{ NULL }
 };
 
 static int run_forget(struct invocation *i)
 {
-	const char *id_text = invocation_value(i, "instance-id");
+	const char *id_text = i->operands[0];
 	struct keymgr *k = NULL;
 	uint8_t id[UUID_LEN];
-	enum err e = invocation_operands(i, 0);
+	enum err e = invocation_operands(i, 1);
 
 	if (e == ERR_OK)
-		e = take_id(i, "instance-id", id);
+		e = take_id(id_text, id);
 	if (e == ERR_OK)
 		e = confirmation_take(invocation_value(i, "confirm"), id_text,
 				      "Keys that only this bucket needs may then be destroyed.");
@@ -83,7 +80,7 @@ static int run_replica(struct invocation *i)
 	enum err e = invocation_operands(i, 0);
 
 	if (e == ERR_OK)
-		e = take_id(i, "bucket-id", b.bucket_id);
+		e = take_id(invocation_value(i, "bucket-id"), b.bucket_id);
 	if (e == ERR_OK)
 		e = global_open(&k);
 	uuid_random(b.instance_id);
@@ -100,7 +97,7 @@ static int run_replica(struct invocation *i)
 const struct ctl_verb verbs_buckets[] = {
 	{ "list-buckets", "the buckets that use this keystore", NULL, NULL, run_list, "list-buckets --output table" },
 	{ "forget-bucket", "a bucket is gone: deletions wait for it no longer", forget, NULL, run_forget,
-	  "forget-bucket --instance-id 1234abcd-12ab-34cd-56ef-1234567890ab" },
+	  "forget-bucket 1234abcd-12ab-34cd-56ef-1234567890ab", "INSTANCE-ID" },
 	{ "register-replica", "a copy elsewhere, for which deletions wait until it is forgotten", replica, NULL, run_replica,
 	  "register-replica --bucket-id 1234abcd-12ab-34cd-56ef-1234567890ab --path tape-17" },
 	{ NULL }

@@ -107,7 +107,7 @@ static int note_replica(void *context, const struct bucket_instance *b)
 	if (n->replicas++ == 0)
 		fputs("Copies elsewhere: the deletion waits until they are forgotten:\n", stderr);
 	uuid_text(b->instance_id, id);
-	fprintf(stderr, "  %s  (" PROGRAM " forget-bucket --instance-id %s)\n", b->path ? b->path : "", id);
+	fprintf(stderr, "  %s  (" PROGRAM " forget-bucket %s)\n", b->path ? b->path : "", id);
 	return 0;
 }
 
