@@ -1,8 +1,10 @@
 #include "fs/mount/hooks.h"
 
 #include <pthread.h>
+#include "fs/mount/walker_hooks.h"
 
 static const struct mount_hooks *const table[] = {
+	&walker_hooks,
 	NULL
 };
 
