@@ -41,6 +41,13 @@ int content_must_stay(struct content *c);
 /* 1 while something was written that no sync has made durable. */
 int content_is_dirty(struct content *c);
 
+/* What content_free does first, for a content that somebody else may hold a little longer (content_each): waits for a sync in flight; from
+ * then on nothing is left for whoever frees it last to write. */
+enum err content_settle(struct content *c);
+/* One that was opened read-only is to be written: `fd` (O_RDWR, the same lower file; taken, also on failure) takes its descriptor's place.
+ * ERR_BUSY where a crash may have left something to mend: that needs to be opened anew. */
+enum err content_make_writable(struct content *c, int fd);
+
 /* --- bytes ----------------------------------------------------------------------- */
 
 /* `got_out` less than `len` only at the end of the file.  ERR_NOT_AUTHENTIC (logged with file id and block), ERR_NO_KEY after content_lock. */

@@ -58,6 +58,7 @@ enum err tree_mkdir(struct tree *t, struct node *parent, const char *name, mode_
 enum err tree_mknod(struct tree *t, struct node *parent, const char *name, mode_t mode, dev_t dev, const struct caller *who, struct node **out, struct stat *st);
 enum err tree_symlink(struct tree *t, struct node *parent, const char *name, const char *target, const struct caller *who, struct node **out, struct stat *st);
 enum err tree_readlink(struct tree *t, struct node *n, char *out, size_t max);
+/* Adds a lookup to `n`, as an entry that the kernel is told of does. */
 enum err tree_link(struct tree *t, struct node *n, struct node *parent, const char *name, struct stat *st);
 enum err tree_unlink(struct tree *t, struct node *parent, const char *name);
 enum err tree_rmdir(struct tree *t, struct node *parent, const char *name);

@@ -1,0 +1,35 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs/content/group.h"
+
+enum err content_make_writable(struct content *c, int fd)
+{
+	enum err e = ERR_OK;
+
+	content_lock_quiet(c);
+	if (!c->read_only)
+		goto out;
+	/* What a crash left is mended at opening alone. */
+	if (c->suspect)
+		e = ERR_BUSY;
+	else if (dup3(fd, c->fd, O_CLOEXEC) < 0)
+		e = err_errno();
+	else
+		c->read_only = 0;
+out:
+	pthread_rwlock_unlock(&c->lock);
+	close(fd);
+	return e;
+}
+
+enum err content_settle(struct content *c)
+{
+	enum err e = ERR_OK;
+
+	content_lock_quiet(c);
+	if (!c->read_only && c->keys && !(e = c->failed))
+		e = c->cut ? sync_settled(c) : sync_store(c);
+	pthread_rwlock_unlock(&c->lock);
+	return e;
+}
