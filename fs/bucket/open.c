@@ -154,13 +154,13 @@ static enum err check_rollback(struct opening *o)
 	if (o->anchor_policy < b->state.policy_generation)
 		o->anchor_policy = b->state.policy_generation;
 	if (b->state.durable < o->anchor_checkpoint)
-		what = "bucket";
+		what = "record";
 	else if (policy < o->anchor_policy)
 		what = "table of policies";
 	if (!what)
 		return ERR_OK;
 	if (o->refuse_rollback)
-		return err_set(ERR_ROLLBACK, "the %s in %s is older than it was: a backup was put back, or somebody wants old files or keys "
+		return err_set(ERR_ROLLBACK, "the %s of bucket %s is older than it was: a backup was put back, or somebody wants old files or keys "
 			       "back; `-o rollback=warn` takes it as it is", what, b->path);
 	log_warning("the %s of bucket %s is older than the key manager saw it last (checkpoint %llu of %llu, policies %llu of %llu)",
 		    what, b->path, (unsigned long long)b->state.durable, (unsigned long long)o->anchor_checkpoint,
