@@ -8,60 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/bytes.h"
-#include "base/clock.h"
+#include "fs/check/key_argument.h"
 
 #define REPORT_LINE_MAX 8192
 #define REPORT_ROWS_MAX 200
 
 /* --- new jobs ---------------------------------------------------------------------------------- */
-
-static int match_material(void *context, const struct material *m)
-{
-	struct key_ref *wanted = context;
-
-	return memcmp(m->id, wanted->material_id, MATERIAL_ID_LEN) == 0;
-}
-
-struct material_search { struct key_ref ref; int found; };
-
-static int search_material(void *context, const struct material *m)
-{
-	struct material_search *s = context;
-
-	s->found |= match_material(&s->ref, m);
-	return s->found;
-}
-
-/* KEY or KEY:MATERIAL; a colon inside an ARN or alias is none of ours: the material is 64 hex digits behind the last one. */
-static enum err parse_from(struct walker *w, const char *text, struct job *job)
-{
-	const char *colon = strrchr(text, ':');
-	struct material_search s = { .found = 0 };
-	char *key;
-	enum err e;
-
-	if (colon && strlen(colon + 1) == HEX_LEN(MATERIAL_ID_LEN) &&
-	    bytes_from_hex(colon + 1, HEX_LEN(MATERIAL_ID_LEN), job->from.material_id, MATERIAL_ID_LEN) == ERR_OK)
-		job->has_from_material = 1;
-	key = job->has_from_material ? strndup(text, (size_t)(colon - text)) : strdup(text);
-	if (!key)
-		return ERR_NO_MEMORY;
-	e = keymgr_resolve(w->k, key, job->from.key_id);
-	/* A destroyed key has no metadata, but files may still name it. */
-	if (e == ERR_KEY_NOT_FOUND && uuid_parse(key, job->from.key_id) == ERR_OK &&
-	    keymgr_key_state(w->k, job->from.key_id) != KEY_ABSENT)
-		e = ERR_OK;
-	s.ref = job->from;
-	if (e == ERR_OK && job->has_from_material) {
-		e = keymgr_list_materials(w->k, key, search_material, &s);
-		if (e == ERR_OK && !s.found)
-			e = err_set(ERR_KEY_NOT_FOUND, "%s has no backing key %s: `rekeyctl list-key-rotations --key-id %s` shows them", key,
-				    colon + 1, key);
-	}
-	job->has_from = e == ERR_OK;
-	free(key);
-	return e;
-}
 
 static enum err check_target(struct walker *w, const char *key)
 {
@@ -86,8 +38,10 @@ static enum err make_job(struct walker *w, const struct job_request *q, struct j
 		e = err_set(e, "/%s is not in the bucket", q->path);
 	if (e == ERR_OK && !at.is_directory && !S_ISREG(at.st.st_mode))
 		e = err_set(ERR_INVALID, "/%s is neither a directory nor a regular file", q->path);
-	if (e == ERR_OK && q->from)
-		e = parse_from(w, q->from, job);
+	if (e == ERR_OK && q->from) {
+		e = key_argument_parse(w->k, q->from, &job->from, &job->has_from_material);
+		job->has_from = 1;
+	}
 	if (e == ERR_OK && q->to && strlen(q->to) >= sizeof(job->to))
 		e = ERR_TOO_LONG;
 	if (e == ERR_OK && q->to)
@@ -239,8 +193,6 @@ static json_t *nowhere_json(struct walker *w, const struct job *j)
 static json_t *reason_json(struct walker *w, const struct job *j)
 {
 	switch (j->reason) {
-	case JOB_NO_REASON:
-		return json_null();
 	case JOB_BY_PERSON:
 		return json_string(j->status == JOB_PAUSED ? "paused by hand: `rekeyfs migrate resume` goes on" : "cancelled by hand");
 	case JOB_NOWHERE:
@@ -252,7 +204,7 @@ static json_t *reason_json(struct walker *w, const struct job *j)
 		return json_string("the key is no longer pending deletion");
 	case JOB_GONE:
 		return json_string("its directory or file is no longer there");
-	case JOB_ERROR:
+	default:
 		break;
 	}
 	return json_string(j->reason_text);
@@ -289,13 +241,15 @@ json_t *walker_job_json(struct walker *w, const struct job *j)
 	json_t *o;
 
 	uuid_text(j->id, id);
-	o = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "JobId", id, "Status", job_status_name(j->status),
+	o = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "JobId", id, "Status", job_status_name(j->status),
 		"Kind", job_kind_name(j->kind), "Mode", job_mode_name(j->mode), "Path", plain_json(w, j->scope_path), "From", from_json(j),
-		"To", j->to[0] ? json_string(j->to) : json_null(), "Reason", reason_json(w, j), "Progress",
+		"To", j->to[0] ? json_string(j->to) : json_null(), "Progress",
 		"Files", (json_int_t)j->files, "FilesTotal", (json_int_t)j->files_total,
 		"Bytes", (json_int_t)j->bytes, "BytesTotal", (json_int_t)j->bytes_total);
 	if (!o)
 		return json_object();
+	if (j->reason != JOB_NO_REASON)
+		json_object_set_new(o, "Reason", reason_json(w, j));
 	json_object_set_new(o, "Failed", json_integer((json_int_t)j->failed));
 	json_object_set_new(o, "Failures", failures_json(w, j));
 	json_object_set_new(o, "BandwidthLimit", json_integer((json_int_t)j->bandwidth));
