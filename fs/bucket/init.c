@@ -30,6 +30,7 @@ static const char *const own_files[] = {
 struct making {
 	char *path;		/* absolute */
 	int made_directory;
+	int ours;		/* locked and found empty */
 	int root_fd, lock_fd;
 	struct keymgr *k;
 	char key[POLICY_KEY_MAX + 1];
@@ -100,8 +101,10 @@ static enum err open_directory(struct making *m, const char *path)
 		e = check_outside(m);
 	if (e == ERR_OK)
 		e = lock_take(m->root_fd, m->path, &m->lock_fd);
-	/* Again: another init may have ended between. */
-	return e == ERR_OK ? check_empty(m) : e;
+	if (e == ERR_OK)
+		e = check_empty(m);	/* again: another init may have ended between */
+	m->ours = e == ERR_OK;
+	return e;
 }
 
 static enum err make_default_key(struct making *m)
@@ -218,13 +221,15 @@ static enum err sync_parent(struct making *m)
 	return e;
 }
 
-static void undo(struct making *m)
+/* Only what is ours: before `ours` is set, what lies there may be another's. */
+static void undo(struct making *m, enum err e)
 {
-	if (m->root_fd < 0 || m->lock_fd < 0)
-		return;
-	clear_away(m);
-	unlinkat(m->root_fd, LOCK_NAME, 0);
-	unlinkat(m->root_fd, JOBS_NAME, AT_REMOVEDIR);
+	if (m->ours) {
+		clear_away(m);
+		unlinkat(m->root_fd, JOBS_NAME, AT_REMOVEDIR);
+	}
+	if (m->ours || (m->made_directory && m->root_fd >= 0 && e != ERR_BUSY && e != ERR_EXISTS))
+		unlinkat(m->root_fd, LOCK_NAME, 0);
 }
 
 enum err bucket_init(const char *path, struct keymgr *k, const char *key, enum aead_suite suite, const char *keystore_hint)
@@ -254,7 +259,7 @@ enum err bucket_init(const char *path, struct keymgr *k, const char *key, enum a
 		e = instance_register(k, &m.state, m.path);
 out:
 	if (e != ERR_OK)
-		undo(&m);
+		undo(&m, e);
 	if (m.lock_fd >= 0)
 		close(m.lock_fd);
 	if (m.root_fd >= 0)
