@@ -37,10 +37,11 @@ void operation_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-static void reply_made(fuse_req_t req, enum err e, struct node *n, const struct stat *st)
+/* By its address: which of the arguments is evaluated first is not said. */
+static void reply_made(fuse_req_t req, enum err e, struct node *const *made, const struct stat *st)
 {
 	if (e == ERR_OK)
-		reply_entry(req, n, st);
+		reply_entry(req, *made, st);
 	else
 		reply_result(req, e);
 }
@@ -49,33 +50,39 @@ void operation_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 {
 	struct mount *m = request_mount(req);
 	struct caller who = request_caller(req);
-	struct node *n = NULL;
+	struct node *n;
 	struct stat st;
+	enum err e;
 
 	mount_changed(m);
-	reply_made(req, tree_mkdir(m->tree, node_of(m, parent), name, mode, &who, &n, &st), n, &st);
+	e = tree_mkdir(m->tree, node_of(m, parent), name, mode, &who, &n, &st);
+	reply_made(req, e, n, &st);
 }
 
 void operation_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
 	struct mount *m = request_mount(req);
 	struct caller who = request_caller(req);
-	struct node *n = NULL;
+	struct node *n;
 	struct stat st;
+	enum err e;
 
 	mount_changed(m);
-	reply_made(req, tree_mknod(m->tree, node_of(m, parent), name, mode, device, &who, &n, &st), n, &st);
+	e = tree_mknod(m->tree, node_of(m, parent), name, mode, device, &who, &n, &st);
+	reply_made(req, e, n, &st);
 }
 
 void operation_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = request_mount(req);
 	struct caller who = request_caller(req);
-	struct node *n = NULL;
+	struct node *n;
 	struct stat st;
+	enum err e;
 
 	mount_changed(m);
-	reply_made(req, tree_symlink(m->tree, node_of(m, parent), name, target, &who, &n, &st), n, &st);
+	e = tree_symlink(m->tree, node_of(m, parent), name, target, &who, &n, &st);
+	reply_made(req, e, n, &st);
 }
 
 void operation_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -95,9 +102,11 @@ void operation_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const cha
 	struct mount *m = request_mount(req);
 	struct node *n = node_of(m, ino);
 	struct stat st;
+	enum err e;
 
 	mount_changed(m);
-	reply_made(req, tree_link(m->tree, n, node_of(m, parent), name, &st), n, &st);
+	e = tree_link(m->tree, n, node_of(m, parent), name, &st);
+	reply_made(req, e, n, &st);
 }
 
 void operation_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
