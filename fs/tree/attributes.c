@@ -152,11 +152,12 @@ static enum err set_times(const struct reach *r, const struct tree_attr *a, unsi
 	return reach_times(r, times);
 }
 
-static int is_long_symlink(const struct node *n, const struct reach *r)
+/* Lower or in a file of its own. */
+static int is_symlink(const struct node *n, const struct reach *r)
 {
 	struct stat st;
 
-	return node_is_file(n) && !r->locked && reach_stat(r, &st) == ERR_OK && symlink_is_file(&st);
+	return S_ISLNK(n->mode) || (node_is_file(n) && !r->locked && reach_stat(r, &st) == ERR_OK && symlink_is_file(&st));
 }
 
 static enum err set_inode(struct node *n, const struct reach *r, const struct tree_attr *a, unsigned set)
@@ -165,7 +166,7 @@ static enum err set_inode(struct node *n, const struct reach *r, const struct tr
 
 	if (set & (TREE_SET_UID | TREE_SET_GID))
 		e = reach_chown(r, set & TREE_SET_UID ? a->uid : (uid_t)-1, set & TREE_SET_GID ? a->gid : (gid_t)-1);
-	if (e == ERR_OK && set & TREE_SET_MODE && is_long_symlink(n, r))
+	if (e == ERR_OK && set & TREE_SET_MODE && is_symlink(n, r))
 		e = ERR_UNSUPPORTED;
 	if (e == ERR_OK && set & (TREE_SET_MODE | TREE_KILL_SUIDGID))
 		e = set_mode(n, r, a, set);

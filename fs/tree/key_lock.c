@@ -15,6 +15,18 @@ static int is_under(struct content *c, const uint8_t *key_id)
 	return 0;
 }
 
+/* What is open under the key, before it is locked: the kernel hands over the pages that it has not written yet. */
+static void write_back(struct tree *t, struct node *n, const uint8_t *key_id)
+{
+	int found;
+
+	pthread_mutex_lock(&n->lock);
+	found = n->file.content && !n->file.locked && is_under(n->file.content, key_id);
+	pthread_mutex_unlock(&n->lock);
+	if (found && t->events.invalidate)
+		t->events.invalidate(t->events.context, n);
+}
+
 /* One content under the key: 1 where it was locked or let go. */
 static int lock_node(struct tree *t, struct node *n, const uint8_t *key_id, enum err *e_out)
 {
@@ -57,6 +69,7 @@ enum err tree_lock_key(struct tree *t, const uint8_t *key_id)
 	if (e != ERR_OK)
 		return e;
 	for (size_t i = 0; i < count; i++) {
+		write_back(t, all[i], key_id);
 		if (lock_node(t, all[i], key_id, &r) && t->events.invalidate)
 			t->events.invalidate(t->events.context, all[i]);
 		node_unref(t, all[i]);
