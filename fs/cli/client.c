@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/json.h"
-#include "base/uuid.h"
 #include "fs/bucket/bucket.h"
 #include "fs/mount/control_socket.h"
 #include "fs/mount/mount_point.h"
@@ -173,7 +172,6 @@ enum err client_call(struct client *c, json_t *request, void (*progress)(void *c
 /* --- finding the mount ------------------------------------------------------------- */
 
 struct search {
-	char instance[UUID_TEXT_LEN + 1];	/* empty: any */
 	char device[32];			/* empty: any; the one that writes before others */
 	const char *bucket;			/* its path, or NULL */
 	struct client *found;
@@ -213,8 +211,6 @@ static int look(void *context, int dir_fd, const char *name)
 	json_t *status;
 	int writes;
 
-	if (s->instance[0] && strncmp(name, s->instance, UUID_TEXT_LEN) != 0)
-		return 0;
 	if (!ask_status(dir_fd, name, &status))
 		return 0;
 	writes = !json_is_true(json_object_get(status, "ReadOnly"));
@@ -232,13 +228,11 @@ enum err client_open_path(const char *path, struct client **out)
 	struct mount_entry entry;
 	struct stat st;
 	uid_t owner = geteuid();
-	ssize_t len;
 
 	*out = NULL;
 	if (stat(path, &st) != 0)
 		return err_set_errno("%s", path);
-	len = getxattr(path, BUCKET_XATTR, s.instance, UUID_TEXT_LEN);
-	if (len != UUID_TEXT_LEN)
+	if (lgetxattr(path, BUCKET_XATTR, NULL, 0) <= 0)
 		return err_set(ERR_NOT_FOUND, "%s lies in no mounted bucket", path);
 	snprintf(s.device, sizeof(s.device), "%u:%u", major(st.st_dev), minor(st.st_dev));
 	if (mount_table_find_device(st.st_dev, &entry) == ERR_OK) {

@@ -1,6 +1,9 @@
+#include <stdio.h>
 #include <stdlib.h>
+#include "base/json.h"
 #include "base/log.h"
 #include "fs/cli/cli.h"
+#include "fs/cli/client.h"
 #include "fs/cli/mount_request.h"
 #include "fs/mount/daemon.h"
 #include "fs/mount/mount_point.h"
@@ -58,6 +61,27 @@ static enum err resolve_bucket(const char *path, char **out)
 	return e;
 }
 
+/* Who holds it, from its own mouth. */
+static enum err say_who_holds(const char *bucket, enum err e)
+{
+	const char *point = NULL;
+	long long process = 0;
+	json_t *status = NULL;
+	struct client *c;
+	char said[512];
+
+	snprintf(said, sizeof(said), "%s", err_message(e));
+	if (client_open_bucket(bucket, &c) == ERR_OK) {
+		if (client_call(c, client_request("status"), NULL, NULL, &status) == ERR_OK &&
+		    json_get_string(status, "MountPoint", &point) == ERR_OK && json_get_integer(status, "Process", &process) == ERR_OK)
+			snprintf(said, sizeof(said), "the bucket %s is mounted on %s by process %lld already: use that, or mount it read-only (-r)",
+				 bucket, point, process);
+		json_decref(status);
+		client_close(c);
+	}
+	return err_set(e, "%s", said);
+}
+
 struct starting {
 	struct daemon daemon;
 	const struct mount_options *options;
@@ -88,7 +112,7 @@ static enum err serve(const struct mount_options *o)
 	if (e == ERR_OK)
 		e = mount_serve(o, k, o->foreground ? NULL : ready, &s);
 	keymgr_close(k);
-	return e;
+	return e == ERR_BUSY ? say_who_holds(o->bucket, e) : e;
 }
 
 int verb_mount(int argc, char **argv)

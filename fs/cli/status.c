@@ -87,13 +87,12 @@ static int collect(void *context, const json_t *status)
 
 static enum err ask_one(const char *path, json_t *all)
 {
-	struct bucket_description description;
+	char *bucket = bucket_find_root(path);
 	struct client *c;
 	json_t *status = NULL;
-	enum err e = client_open_path(path, &c);
+	enum err e = bucket ? client_open_bucket(bucket, &c) : client_open_path(path, &c);
 
-	if (e == ERR_NOT_FOUND && bucket_describe(path, &description) == ERR_OK)
-		e = client_open_bucket(path, &c);
+	free(bucket);
 	if (e != ERR_OK)
 		return e;
 	e = client_call(c, client_request("status"), NULL, NULL, &status);

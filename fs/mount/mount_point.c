@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "fs/bucket/bucket.h"
@@ -53,14 +54,15 @@ enum err mount_point_resolve(const char *path, char **out)
 	return err_set_errno("cannot use the mount point %s", path);
 }
 
-/* A filesystem whose process was killed still stands in the table and answers ENOTCONN. */
+/* A filesystem whose process was killed still stands in the table.  statfs(2) asks it; for stat(2) the kernel may still
+ * know the answer. */
 static enum err detach_dead(const char *point)
 {
 	struct mount_entry entry;
-	struct stat st;
+	struct statfs st;
 	enum err e;
 
-	while (stat(point, &st) != 0 && is_dead(errno)) {
+	while (statfs(point, &st) != 0 && is_dead(errno)) {
 		e = mount_table_find(point, &entry);
 		if (e != ERR_OK)
 			return err_set(e, "%s does not answer, and is no mount point: unmount what it lies in", point);

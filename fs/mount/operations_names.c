@@ -37,11 +37,10 @@ void operation_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-/* By its address: which of the arguments is evaluated first is not said. */
-static void reply_made(fuse_req_t req, enum err e, struct node *const *made, const struct stat *st)
+static void reply_made(fuse_req_t req, enum err e, struct node *n, const struct stat *st)
 {
 	if (e == ERR_OK)
-		reply_entry(req, *made, st);
+		reply_entry(req, n, st);
 	else
 		reply_result(req, e);
 }
