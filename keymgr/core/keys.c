@@ -39,8 +39,11 @@ enum err keymgr_create_key(struct keymgr *k, const char *description, struct key
 	struct backing_key *first;
 	struct change c;
 	struct cmk *cmk;
-	enum err e = change_begin(&c, k, "CreateKey");
+	enum err e;
 
+	if (out)
+		*out = (struct key_metadata){ 0 };
+	e = change_begin(&c, k, "CreateKey");
 	if (e != ERR_OK)
 		return e;
 	uuid_random(id);
@@ -63,7 +66,7 @@ enum err keymgr_create_key(struct keymgr *k, const char *description, struct key
 		e = metadata_of(cmk, out);
 	e = change_end(&c, e);
 	if (e != ERR_OK && out)
-		*out = (struct key_metadata){ 0 };
+		key_metadata_release(out);
 	return e;
 }
 
