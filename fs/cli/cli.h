@@ -31,6 +31,8 @@ enum err cli_keystore_path(char **out);
 enum err cli_unlock(struct unlock *out);
 /* Opens it, and does what is due.  ERR_NOT_FOUND says how one is made. */
 enum err cli_open_keystore(struct keymgr **out);
+/* The keystore if it opens without a question, for aliases and states that are nice to know; NULL if not.  Does nothing that is due. */
+struct keymgr *cli_quiet_keystore(void);
 
 /* An absolute path for one that need not exist; malloc'd. */
 enum err cli_absolute(const char *path, char **out);
@@ -42,5 +44,11 @@ int verb_mount(int argc, char **argv);
 int verb_umount(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_register(int argc, char **argv);
+int verb_info(int argc, char **argv);
+int verb_policy(int argc, char **argv);
+int verb_inventory(int argc, char **argv);
+int verb_migrate(int argc, char **argv);
+int verb_prove_unused(int argc, char **argv);
+int verb_verify_proof(int argc, char **argv);
 
 #endif

@@ -81,3 +81,18 @@ enum err cli_open_keystore(struct keymgr **out)
 	free(path);
 	return e;
 }
+
+struct keymgr *cli_quiet_keystore(void)
+{
+	struct keymgr *k = NULL;
+	struct unlock unlock;
+	char *path = NULL;
+
+	if (cli_keystore_path(&path) == ERR_OK && cli_unlock(&unlock) == ERR_OK) {
+		unlock.no_prompt = 1;
+		if (keymgr_open(path, &unlock, 1, &k) != ERR_OK)
+			k = NULL;
+	}
+	free(path);
+	return k;
+}

@@ -11,6 +11,12 @@ static const struct verb verbs[] = {
 	{ "umount", "MOUNTPOINT", "unmount, and wait until everything is written", verb_umount, 0 },
 	{ "status", "[PATH]", "what is mounted, what runs, which keys are about to go", verb_status, 0 },
 	{ "register", "BUCKET", "make a moved or copied bucket known to the keystore", verb_register, 0 },
+	{ "info", "PATH…", "show which key a file is under, or a directory's policy", verb_info, 0 },
+	{ "policy", "get|set|unset DIR", "the key of what is newly written below a directory", verb_policy, 0 },
+	{ "inventory", "PATH", "count files and bytes by key", verb_inventory, 0 },
+	{ "migrate", "start|list|status|pause|resume|cancel|run …", "bring files under other keys", verb_migrate, 0 },
+	{ "prove-unused", "KEY[:MATERIAL]", "prove that no registered bucket needs a key", verb_prove_unused, 0 },
+	{ "verify-proof", "FILE", "check such a proof", verb_verify_proof, 0 },
 	{ NULL, NULL, NULL, NULL, 0 }
 };
 
