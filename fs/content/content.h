@@ -117,7 +117,7 @@ enum migrate_next {
  * earlier process began: the state is in the file.  REENCRYPT moves at most `budget` plain bytes a step (0: no limit).
  * Where the file is under `to` and its current material already: MIGRATE_DONE at once, unless `force` (a new file key all the same).
  * Give `force` at the first step alone.
- * Times of the lower file are put back by the caller at MIGRATE_DONE.  `bytes_out` (may be NULL): plain bytes moved in this step. */
+ * The lower file's modification time stays.  `bytes_out` (may be NULL): plain bytes moved in this step. */
 enum err content_migrate_step(struct content *c, enum migrate_mode mode, const uint8_t to[static KEY_ID_LEN], uint8_t suite, int force,
 			      uint64_t budget, enum migrate_next *next_out, uint64_t *bytes_out);
 

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file_io.h"
@@ -231,6 +232,24 @@ static enum err step(struct content *c, enum migrate_mode mode, const uint8_t *t
 	return ERR_OK;
 }
 
+/* Under the lock, so that no write of a user's comes between the two looks at the time. */
+static enum err step_keeping_time(struct content *c, enum migrate_mode mode, const uint8_t *to, uint8_t suite, int force, uint64_t budget,
+				  enum migrate_next *next, uint64_t *bytes)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	struct stat before, after;
+	enum err e;
+
+	if (fstat(c->fd, &before))
+		return err_errno();
+	e = step(c, mode, to, suite, force, budget, next, bytes);
+	times[1] = before.st_mtim;
+	if (!fstat(c->fd, &after) && (after.st_mtim.tv_sec != before.st_mtim.tv_sec || after.st_mtim.tv_nsec != before.st_mtim.tv_nsec) &&
+	    futimens(c->fd, times) && !e)
+		e = err_errno();
+	return e;
+}
+
 enum err content_migrate_step(struct content *c, enum migrate_mode mode, const uint8_t to[static KEY_ID_LEN], uint8_t suite, int force,
 			      uint64_t budget, enum migrate_next *next_out, uint64_t *bytes_out)
 {
@@ -240,7 +259,7 @@ enum err content_migrate_step(struct content *c, enum migrate_mode mode, const u
 	*next_out = MIGRATE_SYNC;
 	content_lock_quiet(c);
 	if (!(e = content_may_write(c)))
-		e = step(c, mode, to, suite, force, budget, next_out, &bytes);
+		e = step_keeping_time(c, mode, to, suite, force, budget, next_out, &bytes);
 	pthread_rwlock_unlock(&c->lock);
 	if (bytes_out)
 		*bytes_out = bytes;

@@ -202,11 +202,11 @@ static enum err take_entry(void *context, const struct walk_entry *entry)
 	e = file_keys_read(entry->dir_fd, entry->name, &entry->st, &keys);
 	if (e == ERR_NOT_FOUND)
 		return ERR_OK;
-	if (e == ERR_OK && keys.damaged && !keys.count)
+	if (e == ERR_OK && keys.damaged && !keys.count && !entry->reserved)
 		e = ERR_FORMAT;
 	if (e != ERR_OK)
 		return run_failed(r, entry->path, e);
-	if (!keys.count)
+	if (!keys.count)	/* empty, or a file of the bucket's own */
 		return ERR_OK;
 	e = judge(r, &keys, entry->path, entry->policy, &v);
 	return e == ERR_OK && v.wanted ? take(r, entry, &keys, &v) : e;
