@@ -158,7 +158,7 @@ int bucket_is_young(struct bucket *b, uint64_t stamp)
 {
 	if (stamp >= b->first_stamp)
 		return 0;
-	if (state_pardons_stamp(&b->state, stamp))
+	if (state_pardons_stamp(&b->at_open, stamp))
 		return 1;
 	/* A reader does not hold the lock: a mount may be writing at this moment. */
 	return (b->unclean || b->mode == BUCKET_READ_ONLY) && stamp > atomic_load(&b->durable);
@@ -166,9 +166,9 @@ int bucket_is_young(struct bucket *b, uint64_t stamp)
 
 int bucket_is_suspect(struct bucket *b, int64_t lower_ctime)
 {
-	if (state_pardons_time(&b->state, lower_ctime))
+	if (state_pardons_time(&b->at_open, lower_ctime))
 		return 1;
-	return b->mode == BUCKET_READ_ONLY && lower_ctime >= b->state.checkpoint_time - CLOCK_MARGIN;
+	return b->mode == BUCKET_READ_ONLY && lower_ctime >= b->at_open.checkpoint_time - CLOCK_MARGIN;
 }
 
 enum err bucket_drop_pardons(struct bucket *b)
@@ -182,8 +182,10 @@ enum err bucket_drop_pardons(struct bucket *b)
 	next = b->state;
 	next.pardon_count = 0;
 	e = record_store(b, &next);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
+		b->at_open.pardon_count = 0;
 		b->unclean = 0;
+	}
 	pthread_mutex_unlock(&b->state_lock);
 	return e;
 }
@@ -239,7 +241,7 @@ enum err bucket_anchor(struct bucket *b)
 	pthread_mutex_lock(&b->state_lock);
 	generation = b->state.policy_generation;
 	pthread_mutex_unlock(&b->state_lock);
-	return keymgr_anchor_bucket(key_ring_keymgr(b->ring), b->state.instance_id, atomic_load(&b->durable), generation);
+	return keymgr_anchor_bucket(key_ring_keymgr(b->ring), b->at_open.instance_id, atomic_load(&b->durable), generation);
 }
 
 /* --- names key and policies ---------------------------------------------------------------------- */

@@ -46,7 +46,8 @@ struct bucket {
 	struct key_ring *ring;
 	struct secret *names_key;
 	struct policy_table *policies;
-	struct state state;		/* guarded by state_lock, but for the atomics */
+	struct state state;		/* guarded by state_lock */
+	struct state at_open;		/* as opening left it, never written while shared: pardons, instance */
 	pthread_mutex_t state_lock;
 	atomic_uint_fast64_t stamp;	/* of new tag pages; grows at each checkpoint's begin */
 	atomic_uint_fast64_t durable;	/* the last durable checkpoint */

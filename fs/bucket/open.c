@@ -265,6 +265,7 @@ static enum err finish(struct opening *o)
 	atomic_store(&b->stamp, b->state.next_stamp);
 	atomic_store(&b->durable, b->state.durable > o->anchor_checkpoint ? b->state.durable : o->anchor_checkpoint);
 	b->begun_at = b->state.checkpoint_time;
+	b->at_open = b->state;
 	if (writes && o->names_moved)
 		e = bucket_rewrap_names_key(b, o->root_key, 1);
 	return e;
