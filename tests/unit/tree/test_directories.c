@@ -275,6 +275,32 @@ static void test_umask_and_default_acl(void **state)
 	forget(f, d);
 }
 
+/* An ordinary user's daemon too makes and removes what its mode would keep it out of. */
+static void test_closed_modes(void **state)
+{
+	static const mode_t modes[] = { 0, 0200, 0400, 0100, 0500, 01777 };
+	struct fixture *f = *state;
+	struct node *n;
+	struct stat st;
+
+	f->me.umask = 0;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_ok(tree_mkdir(f->t, f->root, "d", modes[i], &f->me, &n, &st));
+		assert_int_equal(st.st_mode & 07777, modes[i]);
+		assert_ok(look(f, f->root, "d", NULL, &st));
+		assert_int_equal(st.st_mode & 07777, modes[i]);
+		assert_int_equal(count_lower(f, f->b->state.root_inode, "rekeyfs.new-", ""), 0);
+		/* The mode can be changed by whoever owns it. */
+		assert_ok(tree_setattr(f->t, n, NULL, &(struct tree_attr){ .mode = 0700 }, TREE_SET_MODE, &st));
+		forget(f, make_file(f, n, "x", "y"));
+		assert_ok(tree_unlink(f->t, n, "x"));
+		assert_ok(tree_setattr(f->t, n, NULL, &(struct tree_attr){ .mode = modes[i] }, TREE_SET_MODE, &st));
+		forget(f, n);
+		assert_ok(tree_rmdir(f->t, f->root, "d"));
+		assert_int_equal(count_lower(f, f->b->state.root_inode, "rekeyfs.old-", ""), 0);
+	}
+}
+
 static void test_owners(void **state)
 {
 	struct fixture *f = *state;
@@ -342,6 +368,7 @@ int main(void)
 		TEST(test_types),
 		TEST(test_deep),
 		TEST(test_umask_and_default_acl),
+		TEST(test_closed_modes),
 		TEST(test_owners),
 		TEST(test_sync_and_statfs),
 	};

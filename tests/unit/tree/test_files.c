@@ -301,6 +301,7 @@ static void test_suspect_sizes(void **state)
 	int fd = open(path, O_RDWR);
 	char junk[4096];
 	memset(junk, 'j', sizeof(junk));
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), 0), sizeof(junk));
 	assert_int_equal(pwrite(fd, junk, sizeof(junk), 7 * 4096), sizeof(junk));
 	close(fd);
 	fixture_reopen(f, BUCKET_READ_WRITE);
