@@ -72,6 +72,8 @@ void drop_set_id_bits(struct mount *m, struct node *n)
 
 	if (e != ERR_OK)
 		log_warning("cannot clear set-user-id bits of a written file: %s", err_text(e));
+	/* The kernel does not take the mode for changed by itself; -1: attributes alone. */
+	fuse_lowlevel_notify_inval_inode(m->fuse, id_of(m, n), -1, 0);
 }
 
 void operation_statfs(fuse_req_t req, fuse_ino_t ino)

@@ -14,6 +14,8 @@ if [ "$(stat -c %a /dev/fuse)" != 666 ]; then
 	mount -t tmpfs -o mode=755 none "$TMPDIR/" && mkdir -p "$TMPDIR/runtime" && mknod -m 666 "$TMPDIR/fuse" c 10 229 && mount --bind "$TMPDIR/fuse" /dev/fuse ||
 		{ echo "1..0 # SKIP cannot make a device node that is open to all"; exit 0; }
 fi
+# fusermount3 wants to know the user's name.
+cp /etc/passwd "$TMPDIR/passwd" && echo "scratch:x:$user:$user::/nonexistent:/bin/false" >> "$TMPDIR/passwd" && mount --bind "$TMPDIR/passwd" /etc/passwd
 home=$TMPDIR/home bucket=$TMPDIR/home/bucket mnt=$TMPDIR/home/mnt
 mkdir -p "$home" "$mnt" "$home/run"
 chown -R $user:$user "$home"
