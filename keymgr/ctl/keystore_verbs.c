@@ -93,7 +93,8 @@ static const struct parameter backup[] = { BACKUP_SECRET, { NULL } };
 
 static struct unlock backup_secret(const struct invocation *i)
 {
-	return (struct unlock){ .passfile = invocation_value(i, "backup-passfile"),
+	return (struct unlock){ .keyfile = invocation_value(i, "backup-keyfile"),
+				.passfile = invocation_value(i, "backup-passfile"),
 				.extpass = invocation_value(i, "backup-extpass"), .no_prompt = global.unlock.no_prompt };
 }
 
@@ -112,6 +113,7 @@ static int run_backup(struct invocation *i)
 }
 
 static const struct parameter restore[] = {
+	{ "backup-keyfile", NULL, PARAMETER_TEXT, 0, "FILE", "opens KEYSTORE.previous, which is no backup" },
 	{ "protector", NULL, PARAMETER_TEXT, 0, "KIND", "of the restored keystore: keyfile (default), passphrase, command" },
 	BACKUP_SECRET, { NULL }
 };

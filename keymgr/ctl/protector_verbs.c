@@ -92,6 +92,10 @@ static enum err add_protector(const struct invocation *i, struct keymgr *k, json
 	uint8_t id[UUID_LEN];
 	enum err e = protector_kind_parse(kind_word, &kind);
 
+	if (e == ERR_OK && kind == PROTECTOR_KEYFILE && !from.keyfile)
+		e = err_set(ERR_USAGE, "--protector keyfile needs --new-keyfile FILE");
+	if (e == ERR_OK && kind == PROTECTOR_COMMAND && !from.extpass)
+		e = err_set(ERR_USAGE, "--protector command needs --new-extpass COMMAND");
 	if (e == ERR_OK && kind == PROTECTOR_RECOVERY)
 		e = add_recovery(k, answer, id);
 	else if (e == ERR_OK)
