@@ -30,11 +30,12 @@ source_tree() {
 }
 
 # Everything that a copy must keep, as text: `find` for what stat tells, then ACLs and attributes.
+# tar leaves sockets out.
 facts() {
 	(
 		cd "$1" || exit
-		find . \( -type d -printf '%P %y %m %U:%G %T@\n' \) -o -printf '%P %y %m %U:%G %T@ %n %l %s\n' | sort
-		find . ! -type l -print0 | sort -z | xargs -0 getfacl -n -p
+		find . -type s -prune -o \( -type d -printf '%P %y %m %U:%G %T@\n' \) -o -printf '%P %y %m %U:%G %T@ %n %l %s\n' | sort
+		find . ! -type l ! -type s -print0 | sort -z | xargs -0 getfacl -n -p
 		find . \( -type f -o -type d \) -print0 | sort -z | xargs -0 getfattr -d -m '^(user|trusted)\.' -e hex 2>&1
 		find . -type f -print0 | sort -z | xargs -0 sha256sum
 	)
@@ -60,6 +61,7 @@ bucket_mount -o dev,suid
 
 check "rsync -aHAX in" rsync -aHAX "$in/" "$mnt/rsync/"
 check "rsync in: everything is as it was" same "$in" "$mnt/rsync"
+check "rsync in: the socket" test -S "$mnt/rsync/a/socket"
 check "rsync in: hard links" hard_links "$mnt/rsync"
 check "rsync -c finds nothing to do" bash -c "[ -z \"\$(rsync -aHAXci '$in/' '$mnt/rsync/')\" ]"
 check "tar in" tar_copy "$in" "$mnt/tar"
@@ -76,6 +78,6 @@ check "tar out" tar_copy "$mnt/tar" "$TMPDIR/out-tar"
 check "tar out: everything is as it was" same "$in" "$TMPDIR/out-tar"
 check "rsync within the mount" rsync -aHAX "$mnt/rsync/" "$mnt/again/"
 check "within: everything is as it was" same "$in" "$mnt/again"
-check "rsync --delete" bash -c "rm -r '$in/a/b' && rsync -aHAX --delete '$in/' '$mnt/rsync/' && [ ! -e '$mnt/rsync/a/b' ]"
+check "rsync --delete" bash -c "rm -r '$in/a/b' && touch -d '2007-08-09 10:11:12' '$in/a' && rsync -aHAX --delete '$in/' '$mnt/rsync/' && [ ! -e '$mnt/rsync/a/b' ]"
 check "after --delete: everything is as it was" same "$in" "$mnt/rsync"
 finish

@@ -16,7 +16,7 @@ names() {
 	names += [t.encode() for t in ("Grüße", "日本語のファイル名", "é" * 127, "𝄞" * 63, "e\u0301", "\u00e9", "имя файла", "مرحبا")]
 	names += [b"...", b".hidden", b" ", b"  lead", b"trail ", b"-rf", b"*", b"a\nb", b"CON", b"x.name", b"~", b"..a"]
 	names += [b"rekeyfs.bucket", b"rekeyfs.dir", b"rekeyfs.state", b"rekeyfs.jobs", b"rekeyfs.", b"rekeyfs"]
-	assert len(set(names)) == len(names), "a name twice"
+	names = list(dict.fromkeys(names))
 
 	def content(name):
 	    return b"this is " + name
