@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/file_io.h"
-#include "base/log.h"
 #include "base/random.h"
 #include "fs/content/group.h"
 
@@ -165,7 +164,7 @@ static enum err write_part(struct content *c, struct group *g, const uint8_t *by
 		offset += some;
 	}
 	flushed = run_flush(&p);
-	if (!flushed)
+	if (!flushed && (!e || e == ERR_BUSY))
 		*done_out = added;
 	aead_put(p.cipher);
 	return flushed ? flushed : e;
@@ -173,55 +172,77 @@ static enum err write_part(struct content *c, struct group *g, const uint8_t *by
 
 /* --- bulk overwrites, in place ------------------------------------------------------------ */
 
-struct bulk { uint8_t *cipher; uint64_t first; size_t blocks; };
+/* The blocks [first, first + count) of one group in a bulk overwrite. */
+struct stretch { struct group *g; unsigned first, count; size_t at; };
 
-/* Seal the blocks of one group for the slots that they are in. */
-static enum err bulk_seal(struct content *c, struct group *g, unsigned first, unsigned count, const uint8_t *bytes, uint8_t *cipher)
+static enum err bulk_stretch(struct content *c, uint64_t number, size_t blocks, size_t at, struct stretch *out)
+{
+	unsigned first = (unsigned)((number + at) % GROUP_BLOCKS);
+	size_t count = GROUP_BLOCKS - first < blocks - at ? GROUP_BLOCKS - first : blocks - at;
+
+	*out = (struct stretch){ NULL, first, (unsigned)count, at };
+	return group_get(c, (number + at) / GROUP_BLOCKS, &out->g);
+}
+
+/* Seal a stretch for the slots that its blocks are in. */
+static enum err bulk_seal(struct content *c, const struct stretch *s, const uint8_t *bytes, uint8_t *cipher, struct tag_entry *was)
 {
 	unsigned key = content_newest(c);
 	uint8_t nonces[GROUP_BLOCKS * AEAD_NONCE_LEN];
+	struct group *g = s->g;
 	struct aead *a;
 	enum err e;
 
 	if ((e = block_cipher(c, g->number, key, &a)))
 		return e;
-	random_bytes(nonces, (size_t)count * AEAD_NONCE_LEN);
-	for (unsigned i = 0; i < count; i++) {
+	random_bytes(nonces, (size_t)s->count * AEAD_NONCE_LEN);
+	for (unsigned i = 0; i < s->count; i++) {
 		struct tag_entry entry = { 0 };
-		int slot = g->now[first + i].slot - 1;
+		int slot = g->now[s->first + i].slot - 1;
 
-		block_seal(c, a, g, first + i, key, bytes + (size_t)i * PAGE_LEN, PAGE_LEN, cipher + (size_t)i * PAGE_LEN, &entry,
+		was[i] = g->now[s->first + i];
+		block_seal(c, a, g, s->first + i, key, bytes + (size_t)i * PAGE_LEN, PAGE_LEN, cipher + (size_t)i * PAGE_LEN, &entry,
 			   nonces + (size_t)i * AEAD_NONCE_LEN);
-		memcpy(g->now[first + i].nonce, entry.nonce, sizeof entry.nonce);
-		memcpy(g->now[first + i].tag, entry.tag, sizeof entry.tag);
-		group_set(g, first + i, slot, key, PAGE_LEN);
+		memcpy(g->now[s->first + i].nonce, entry.nonce, sizeof entry.nonce);
+		memcpy(g->now[s->first + i].tag, entry.tag, sizeof entry.tag);
+		group_set(g, s->first + i, slot, key, PAGE_LEN);
 	}
 	aead_put(a);
 	return ERR_OK;
 }
 
-static enum err bulk_write_data(struct content *c, struct group *g, unsigned first, unsigned count, const uint8_t *cipher)
+/* Writes a stretch in place.  Where that fails, what was not written holds its old version again. */
+static enum err bulk_write_data(struct content *c, const struct stretch *s, const uint8_t *cipher, const struct tag_entry *was)
 {
+	struct group *g = s->g;
 	enum err e = ERR_OK;
 
-	for (unsigned i = 0, n; i < count && !e; i += n) {
-		int slot = g->now[first + i].slot - 1;
+	g->in_place = 1;
+	for (unsigned i = 0, n; i < s->count; i += n) {
+		int slot = g->now[s->first + i].slot - 1;
 
-		for (n = 1; i + n < count && g->now[first + i + n].slot - 1 == slot + (int)n && (slot + (int)n != (int)GROUP_BLOCKS); n++)
+		for (n = 1; i + n < s->count && g->now[s->first + i + n].slot - 1 == slot + (int)n && slot + (int)n != (int)GROUP_BLOCKS; n++)
 			;
-		e = file_write(c->fd, cipher + (size_t)i * PAGE_LEN, (size_t)n * PAGE_LEN, layout_slot(g->number, (unsigned)slot));
+		if (!e)
+			e = file_write(c->fd, cipher + (size_t)i * PAGE_LEN, (size_t)n * PAGE_LEN, layout_slot(g->number, (unsigned)slot));
+		for (unsigned j = i; e && j < i + n; j++) {
+			group_undo(g, s->first + j, &was[j]);
+			g->unstored = 1;	/* the page says otherwise: written anew after the next sync */
+		}
 	}
 	return e;
 }
 
-/* From here on the batch cannot be taken back: on a failure memory no longer knows what is where. */
-static enum err bulk_failed(struct content *c, enum err e)
+/* Before the flush: everything holds its old version, and a page that says otherwise is superseded. */
+static void bulk_undo(struct content *c, uint64_t number, size_t sealed, const struct tag_entry *was)
 {
-	if (e) {
-		c->failed = e;
-		log_error("a bulk overwrite failed: %s", err_text(e));
-	}
-	return e;
+	struct stretch s;
+
+	for (size_t at = 0; at < sealed && !bulk_stretch(c, number, sealed, at, &s); at += s.count)
+		for (unsigned i = 0; i < s.count; i++) {
+			group_undo(s.g, s.first + i, &was[at + i]);
+			s.g->dirty = s.g->unstored = 1;
+		}
 }
 
 /* How many whole, present, full blocks from block number `number` on a bulk overwrite may take. */
@@ -242,34 +263,33 @@ static size_t bulk_extent(struct content *c, uint64_t number, size_t max)
 	return n;
 }
 
-/* Tag pages, one flush, the data in place (FORMAT.md, "Bulk overwrite").  The caller has synced: every group's durable page is what holds. */
+/* Tag pages, one flush, the data in place (FORMAT.md, "Crash rules", 7).  The caller has synced: every group's durable page is what holds. */
 static enum err bulk_write(struct content *c, uint64_t number, size_t blocks, const uint8_t *bytes)
 {
 	uint8_t *cipher = malloc(blocks * PAGE_LEN);
-	struct group *g;
-	enum err e = cipher ? ERR_OK : ERR_NO_MEMORY;
+	struct tag_entry *was = malloc(blocks * sizeof *was);
+	enum err e = cipher && was ? ERR_OK : ERR_NO_MEMORY;
+	struct stretch s = { 0 };
+	size_t sealed = 0;
 
-	for (size_t i = 0, n; i < blocks && !e; i += n) {
-		unsigned first = (unsigned)((number + i) % GROUP_BLOCKS);
-
-		n = GROUP_BLOCKS - first < blocks - i ? GROUP_BLOCKS - first : blocks - i;
-		if (!(e = group_get(c, (number + i) / GROUP_BLOCKS, &g)) &&
-		    !(e = bulk_seal(c, g, first, (unsigned)n, bytes + i * PAGE_LEN, cipher + i * PAGE_LEN)))
-			e = group_store(c, g);
-		e = bulk_failed(c, e);
+	for (; sealed < blocks && !e; sealed += e ? 0 : s.count) {
+		if (!(e = bulk_stretch(c, number, blocks, sealed, &s)))
+			e = bulk_seal(c, &s, bytes + sealed * PAGE_LEN, cipher + sealed * PAGE_LEN, was + sealed);
+		if (!e && (e = group_store(c, s.g)))
+			bulk_undo(c, number + sealed, s.count, was + sealed);
 	}
-	if (!e)
-		e = bulk_failed(c, file_sync(c->fd));
-	for (size_t i = 0, n; i < blocks && !e; i += n) {
-		unsigned first = (unsigned)((number + i) % GROUP_BLOCKS);
+	if (!e && (e = file_sync(c->fd)))
+		c->failed = e;	/* the kernel tells it once: nothing may be promised after */
+	if (e)
+		bulk_undo(c, number, sealed, was);
+	for (size_t at = 0; at < blocks && (!e || sealed == blocks) && !c->failed; at += s.count) {
+		enum err more = bulk_stretch(c, number, blocks, at, &s);
 
-		n = GROUP_BLOCKS - first < blocks - i ? GROUP_BLOCKS - first : blocks - i;
-		if (!(e = group_get(c, (number + i) / GROUP_BLOCKS, &g))) {
-			g->in_place = 1;
-			e = bulk_failed(c, bulk_write_data(c, g, first, (unsigned)n, cipher + i * PAGE_LEN));
-		}
+		if (more || (more = bulk_write_data(c, &s, cipher + at * PAGE_LEN, was + at)))
+			e = e ? e : more;
 	}
 	content_changed(c);
+	free(was);
 	free(cipher);
 	return e;
 }

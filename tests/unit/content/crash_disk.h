@@ -23,6 +23,8 @@ struct crash_disk {
 
 void crash_disk_start(struct crash_disk *d, int fd);	/* takes the hook */
 void crash_disk_stop(struct crash_disk *d);
+/* While paused nothing is recorded. */
+void crash_disk_pause(struct crash_disk *d, int pause);
 /* Number of data writes and of size changes that are pending. */
 size_t crash_disk_writes(const struct crash_disk *d);
 size_t crash_disk_sizes(const struct crash_disk *d);

@@ -10,8 +10,9 @@
 
 #include "base/random.h"
 #include "fs/content/content.h"
-#include "tests/unit/content/crash_disk.inc"
-#include "tests/unit/content/test_bucket.inc"
+#include "tests/lib/unit.h"
+#include "tests/unit/content/crash_disk.h"
+#include "tests/unit/content/scratch_bucket.h"
 
 #define LIMIT (2 * GROUP_PLAIN + 40000)
 #define VERSIONS 64
@@ -20,7 +21,7 @@
 struct op { char kind; uint64_t offset, len, seed; };	/* 'w'rite, 's'ize, 'p'unch */
 
 struct run {
-	struct test_bucket tb;
+	struct scratch_bucket tb;
 	struct crash_disk disk;
 	struct content *c;
 	uint8_t *versions[VERSIONS];	/* since the last sync, oldest first */
@@ -253,9 +254,9 @@ static void check_state(struct run *r, struct choice *ch, size_t sizes)
 	uint64_t size;
 	struct content *c;
 	struct crash_disk *d = &r->disk;
-	struct bucket *crashed = test_bucket_crashed(&r->tb);
+	struct bucket *crashed = scratch_bucket_crashed(&r->tb);
 
-	file_io_set_hook(NULL, NULL);
+	crash_disk_pause(&r->disk, 1);
 	snprintf(path, sizeof path, "%s/cut", unit_directory());
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
 	assert_true(fd >= 0);
@@ -277,7 +278,7 @@ static void check_state(struct run *r, struct choice *ch, size_t sizes)
 	unlink(path);
 	free(crashed);
 	r->states++;
-	file_io_set_hook(hear, d);
+	crash_disk_pause(&r->disk, 0);
 }
 
 static void check_states(void *context)
@@ -337,7 +338,7 @@ static void start(struct run *r, const char *what, uint64_t seed, unsigned every
 	r->what = what;
 	r->rng = seed * 77 + 1;
 	r->every = 0;
-	test_bucket_open(&r->tb);
+	scratch_bucket_open(&r->tb);
 	snprintf(path, sizeof path, "%s/file", unit_directory());
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	assert_true(fd >= 0);
@@ -361,7 +362,7 @@ static void finish(struct run *r)
 	assert_ok(content_free(r->c));
 	crash_disk_stop(&r->disk);
 	free(r->versions[0]);
-	test_bucket_close(&r->tb);
+	scratch_bucket_close(&r->tb);
 }
 
 static void maybe_sync(struct run *r)

@@ -113,6 +113,11 @@ void crash_disk_stop(struct crash_disk *d)
 	free(d->bytes);
 }
 
+void crash_disk_pause(struct crash_disk *d, int pause)
+{
+	file_io_set_hook(pause ? NULL : hear, d);
+}
+
 size_t crash_disk_writes(const struct crash_disk *d)
 {
 	size_t n = 0;

@@ -1,26 +1,19 @@
-/* A keystore with two keys and a bucket, under TMPDIR. */
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/secret.h"
-#include "fs/bucket/bucket.h"
 #include "tests/lib/unit.h"
-
-struct test_bucket {
-	char keystore[500], path[500];
-	struct keymgr *k;
-	struct bucket *b;
-	uint8_t key[KEY_ID_LEN], other_key[KEY_ID_LEN];
-};
+#include "tests/unit/content/scratch_bucket.h"
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	return remove(path);
 }
 
-static void test_bucket_open(struct test_bucket *t)
+void scratch_bucket_open(struct scratch_bucket *t)
 {
 	struct keymgr_create_options options = { .kind = PROTECTOR_KEYFILE };
 	struct unlock unlock = { .no_prompt = 1 };
@@ -39,7 +32,7 @@ static void test_bucket_open(struct test_bucket *t)
 	key_metadata_release(&meta);
 }
 
-static void test_bucket_close(struct test_bucket *t)
+void scratch_bucket_close(struct scratch_bucket *t)
 {
 	char ks[500];
 
@@ -50,8 +43,7 @@ static void test_bucket_close(struct test_bucket *t)
 	nftw(ks, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The same bucket as a mount sees it that finds an unclean end: the caller frees. */
-__attribute__((unused)) static struct bucket *test_bucket_crashed(const struct test_bucket *t)
+struct bucket *scratch_bucket_crashed(const struct scratch_bucket *t)
 {
 	struct bucket *b = malloc(sizeof *b);
 
@@ -63,4 +55,14 @@ __attribute__((unused)) static struct bucket *test_bucket_crashed(const struct t
 	atomic_store(&b->stamp, atomic_load(&t->b->stamp) + 3);
 	b->first_stamp = atomic_load(&t->b->stamp) + 3;
 	return b;
+}
+
+int scratch_file(const char *name, char *path_out)
+{
+	snprintf(path_out, 600, "%s/%s", unit_directory(), name);
+	unlink(path_out);
+	int fd = open(path_out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	return fd;
 }
