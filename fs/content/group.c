@@ -130,7 +130,8 @@ static void map_keys(const struct content *c, const struct tag_page *page, struc
 	memcpy(out, page->entries, sizeof page->entries);
 	for (unsigned i = 0; i < GROUP_BLOCKS; i++) {
 		int key = out[i].newer ? b : a;
-		out[i].newer = key < 0 ? KEY_FOREIGN : (uint8_t)key;
+		/* A hole is under no key, and must be stored as such. */
+		out[i].newer = !out[i].slot ? 0 : key < 0 ? KEY_FOREIGN : (uint8_t)key;
 	}
 }
 
