@@ -7,8 +7,10 @@
 #include "tests/unit/keymgr/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -239,6 +241,21 @@ static void describe_ledger(struct keymgr *k, FILE *to)
 		l->lost_at != 0);
 }
 
+/* Every wrap opens. */
+static void check_materials(struct keymgr *k)
+{
+	uint8_t bytes[BACKING_KEY_LEN];
+
+	for (size_t i = 0; i < k->store->cmk_count; i++) {
+		const struct cmk *c = k->store->cmks[i];
+
+		for (uint32_t m = 0; m < c->backing_key_count; m++)
+			if (!(c->backing_keys[m].flags & BACKING_KEY_DESTROYED))
+				assert_ok(backing_key_unwrap(&c->backing_keys[m], k->root->bytes,
+							     (struct backing_key_place){ k->store->id, c->id }, bytes));
+	}
+}
+
 /* Opens, checks what must always hold, and tells what is in it. */
 static char *observe(const char *path)
 {
@@ -249,6 +266,7 @@ static char *observe(const char *path)
 
 	assert_ok(keymgr_open(path, &quiet, 1, &k));
 	assert_ok(keymgr_events(k, 1, NULL, NULL));
+	check_materials(k);
 	describe(k, to);
 	describe_ledger(k, to);
 	keymgr_close(k);
@@ -256,35 +274,48 @@ static char *observe(const char *path)
 	return text;
 }
 
-/* Every wrap in it opens. */
-static void check_materials(const char *path)
-{
-	uint8_t bytes[BACKING_KEY_LEN];
-	struct keymgr *k;
-
-	assert_ok(keymgr_open(path, &quiet, 1, &k));
-	for (size_t i = 0; i < k->store->cmk_count; i++) {
-		const struct cmk *c = k->store->cmks[i];
-
-		for (uint32_t m = 0; m < c->backing_key_count; m++)
-			if (!(c->backing_keys[m].flags & BACKING_KEY_DESTROYED))
-				assert_ok(backing_key_unwrap(&c->backing_keys[m], k->root->bytes,
-							     (struct backing_key_place){ k->store->id, c->id }, bytes));
-	}
-	keymgr_close(k);
-}
-
 /* --- the runs -------------------------------------------------------------------- */
+
+/* The used parts of the template's files. */
+#define PART_MAX 65536
+static struct part { const char *suffix; off_t offset; size_t len; uint8_t bytes[PART_MAX]; } parts[] = {
+	{ .suffix = "" }, { .suffix = ".previous" }, { .suffix = ".events" }, { .suffix = ".state" },
+	{ .suffix = ".state", .offset = LEDGER_COPY_LEN },
+};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static void load_parts(void)
+{
+	char name[FIXTURE_PATH];
+
+	for (size_t i = 0; i < PARTS; i++) {
+		int fd;
+
+		fixture_file(template, parts[i].suffix, name);
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		assert_ok(file_read(fd, parts[i].bytes, PART_MAX, (uint64_t)parts[i].offset, &parts[i].len));
+		close(fd);
+	}
+}
 
 static void fresh_copy(char path[static FIXTURE_PATH])
 {
+	char name[FIXTURE_PATH + 16];
 	static int number;
-	char command[2 * FIXTURE_PATH + 64];
 
 	snprintf(path, FIXTURE_PATH, "%.200s/run%d", template->dir, number++);
-	snprintf(command, sizeof(command), "mkdir %s && cp -a --sparse=always %s* %s/", path, template->path, path);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
 	strcat(path, "/keystore");
+	for (size_t i = 0; i < PARTS; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "%s%s", path, parts[i].suffix);
+		fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(pwrite(fd, parts[i].bytes, parts[i].len, parts[i].offset), (ssize_t)parts[i].len);
+		close(fd);
+	}
 }
 
 static void discard(char path[static FIXTURE_PATH])
@@ -320,7 +351,6 @@ static int run_failing(int call, enum fault fault, int at, const char *before, c
 	if (e != ERR_OK)
 		fail_msg("after %s, fault %d at %d: %s", calls[call].name, (int)fault, at, err_message(e));
 	keymgr_close(k);
-	check_materials(path);
 	discard(path);
 	return reached;
 }
@@ -354,7 +384,6 @@ static int run_dying(int call, int at, const char *before, const char *after)
 	assert_ok(keymgr_update_description(k, key_b, "afterwards"));
 	assert_ok(keymgr_events(k, 1, NULL, NULL));
 	keymgr_close(k);
-	check_materials(path);
 	discard(path);
 	return WEXITSTATUS(status) == 42;
 }
@@ -474,6 +503,7 @@ static int make_template(void **state)
 	assert_ok(fixture_scan(template, &bucket, 0, 0, 0));
 	keymgr_close(template->k);
 	template->k = NULL;
+	load_parts();
 	return 0;
 }
 
