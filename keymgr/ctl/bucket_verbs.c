@@ -24,7 +24,7 @@ static int run_list(struct invocation *i)
 	enum err e = invocation_operands(i, 0);
 
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_list_buckets(k, list_one, list);
 	keymgr_close(k);
@@ -59,7 +59,7 @@ static int run_forget(struct invocation *i)
 		e = confirmation_take(invocation_value(i, "confirm"), id_text,
 				      "Keys that only this bucket needs may then be destroyed.");
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_forget_bucket(k, id, id_text);
 	keymgr_close(k);
@@ -82,7 +82,7 @@ static int run_replica(struct invocation *i)
 	if (e == ERR_OK)
 		e = take_id(invocation_value(i, "bucket-id"), b.bucket_id);
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	uuid_random(b.instance_id);
 	if (e == ERR_OK)
 		e = keymgr_register_bucket(k, &b);

@@ -68,7 +68,7 @@ static int run_schedule(struct invocation *i)
 	if (e == ERR_OK)
 		e = invocation_request(i, &in);
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = schedule_key(i, k, in, &out);
 	code = out ? answer_print(i->verb->operation, out) : 0;
@@ -206,7 +206,7 @@ static int run_retire(struct invocation *i)
 	if (e == ERR_OK)
 		e = invocation_request(i, &in);
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = retire_or_undo(i, k, in, &out);
 	json_decref(in);
@@ -244,7 +244,7 @@ static int run_destroy(struct invocation *i)
 	enum err e = invocation_operands(i, 0);
 
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = destroy_material(i, k);
 	keymgr_close(k);

@@ -6,10 +6,15 @@
 
 struct global global;
 
-enum err global_open(struct keymgr **out)
+enum err global_open(int no_due, struct keymgr **out)
 {
-	enum err e = keymgr_open(global.keystore, &global.unlock, 0, out);
+	static const struct unlock by_itself = { .no_prompt = 1 };
+	enum err e = ERR_LOCKED;
 
+	if (global.configured_secret)
+		e = keymgr_open(global.keystore, &by_itself, no_due, out);
+	if (e == ERR_LOCKED)
+		e = keymgr_open(global.keystore, &global.unlock, no_due, out);
 	if (e == ERR_NOT_FOUND && err_message(e) == err_text(e))
 		e = err_set(e, "there is no keystore %s", global.keystore);
 	return e;

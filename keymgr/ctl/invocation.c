@@ -92,7 +92,7 @@ int verb_run_operation(struct invocation *i)
 	if (e == ERR_OK)
 		e = invocation_request(i, &in);
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e != ERR_OK) {
 		code = verb_fail(e, NULL);
 		goto out;

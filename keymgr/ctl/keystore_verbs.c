@@ -105,7 +105,7 @@ static int run_backup(struct invocation *i)
 	enum err e = invocation_operands(i, 1);
 
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_backup(k, i->operands[0], &secret);
 	keymgr_close(k);
@@ -144,7 +144,7 @@ static int run_rotate_root(struct invocation *i)
 	enum err e = invocation_operands(i, 0);
 
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_rotate_root(k);
 	keymgr_close(k);
@@ -179,7 +179,7 @@ static int run_due(struct invocation *i)
 
 	/* Opened without due work, so that what is done is told. */
 	if (e == ERR_OK)
-		e = keymgr_open(global.keystore, &global.unlock, 1, &waiting.k);
+		e = global_open(1, &waiting.k);
 	if (e == ERR_OK)
 		e = keymgr_run_due(waiting.k, &summary);
 	if (e == ERR_OK && summary.waiting > 0)
@@ -242,7 +242,7 @@ static int run_events(struct invocation *i)
 	enum err e = invocation_operands(i, 0);
 
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_events(k, verify, print_event, &l);
 	if (e == ERR_OK)

@@ -125,7 +125,7 @@ static int run_create_key(struct invocation *i)
 	if (e == ERR_OK)
 		e = invocation_request(i, &in);
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = create_with_alias(k, name, in, &out, &operation);
 	json_decref(in);

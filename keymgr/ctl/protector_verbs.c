@@ -55,7 +55,7 @@ static int run_list(struct invocation *i)
 	enum err e = invocation_operands(i, 0);
 
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_list_protectors(k, list_one, list);
 	keymgr_close(k);
@@ -117,7 +117,7 @@ static int run_add(struct invocation *i)
 	enum err e = invocation_operands(i, 0);
 
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = add_protector(i, k, answer);
 	keymgr_close(k);
@@ -149,7 +149,7 @@ static int run_remove(struct invocation *i)
 	if (e == ERR_OK)
 		e = protector_id(i, id);
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_remove_protector(k, id);
 	keymgr_close(k);
@@ -174,7 +174,7 @@ static int run_change(struct invocation *i)
 	if (e == ERR_OK && which)
 		e = protector_id(i, id);
 	if (e == ERR_OK)
-		e = global_open(&k);
+		e = global_open(0, &k);
 	if (e == ERR_OK)
 		e = keymgr_change_passphrase(k, which ? id : NULL, &from);
 	keymgr_close(k);

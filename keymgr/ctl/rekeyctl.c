@@ -62,6 +62,7 @@ static enum err settle(struct settings *s, char **path_out)
 		global.unlock.keyfile = s->keyfile;
 		global.unlock.passfile = s->passfile;
 		global.unlock.extpass = s->extpass;
+		global.configured_secret = s->keyfile || s->passfile || s->extpass;
 	}
 	if (given.binary_format && strcmp(given.binary_format, "base64") != 0 &&
 	    strcmp(given.binary_format, "raw-in-base64-out") != 0)

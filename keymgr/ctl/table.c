@@ -74,19 +74,31 @@ static void set_cell(struct table *t, struct section *s, struct row *row, size_t
 		s->columns = column + 1;
 }
 
+/* Headers and titles point to the names in `value`, which outlives the table: an object, or a list of them. */
+static const char *lasting_name(const json_t *value, const char *name)
+{
+	json_t *entry;
+	size_t i;
+	void *at = json_object_iter_at((json_t *)value, name);
+
+	json_array_foreach(value, i, entry)
+		at = at ? at : json_object_iter_at(entry, name);
+	return at ? json_object_iter_key(at) : "";
+}
+
 static void build(struct table *t, const char *title, const json_t *value, size_t indent);
 
 static void build_inner(struct table *t, const json_t *object, const char *const *names, size_t count, size_t indent)
 {
 	for (size_t i = 0; i < count; i++)
 		if (json_object_get(object, names[i]))
-			build(t, names[i], json_object_get(object, names[i]), indent + 1);
+			build(t, lasting_name(object, names[i]), json_object_get(object, names[i]), indent + 1);
 }
 
-static void add_headers(struct section *s, const char *const *names, size_t count)
+static void add_headers(struct section *s, const json_t *value, const char *const *names, size_t count)
 {
 	for (size_t i = 0; i < count && i < COLUMNS_MAX; i++)
-		s->headers[s->header_count++] = names[i];
+		s->headers[s->header_count++] = lasting_name(value, names[i]);
 }
 
 static void add_object_row(struct table *t, struct section *s, const json_t *object, const char *const *names, size_t count)
@@ -111,7 +123,7 @@ static void build_object(struct table *t, struct section *s, const json_t *objec
 		set_cell(t, s, row, 1, json_object_get(object, names[0]));
 		json_decref(name);
 	} else if (count > 1) {
-		add_headers(s, names, count);
+		add_headers(s, object, names, count);
 		add_object_row(t, s, object, names, count);
 	}
 	if (inner)
@@ -141,7 +153,7 @@ static void build_objects(struct table *t, const char *title, const json_t *list
 	if (!names || !inner)
 		t->failed = 1;
 	else
-		add_headers(s, names, count);
+		add_headers(s, list, names, count);
 	json_array_foreach(list, i, entry) {
 		if (t->failed)
 			break;
@@ -149,7 +161,7 @@ static void build_objects(struct table *t, const char *title, const json_t *list
 			s = add_section(t, title, indent);
 			if (!s)
 				break;
-			add_headers(s, names, count);
+			add_headers(s, list, names, count);
 		}
 		add_object_row(t, s, entry, names, count);
 		build_inner(t, entry, inner, inner_count, indent);

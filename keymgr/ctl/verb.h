@@ -50,12 +50,14 @@ enum err invocation_operands(const struct invocation *i, int count);
 struct global {
 	const char *keystore;		/* never NULL */
 	struct unlock unlock;
+	int configured_secret;		/* `unlock` is the configuration's: used where nothing opens the keystore by itself */
 	enum output_format output;
 	int raw_blobs;
 };
 extern struct global global;
 
-enum err global_open(struct keymgr **out);
+/* `no_due`: leave due work undone. */
+enum err global_open(int no_due, struct keymgr **out);
 /* Prints dates as text.  `answer` may be NULL; it is given back.  Returns the exit code. */
 int answer_print(const char *title, json_t *answer);
 

@@ -10,7 +10,7 @@ struct list { int count; const char *gone; };
 static enum err listing(const struct list *l, struct page *p)
 {
 	for (int i = 0; i < l->count; i++) {
-		char text[8];
+		char text[16];
 
 		snprintf(text, sizeof(text), "%02d", i);
 		if (l->gone && strcmp(l->gone, text) == 0)
