@@ -261,8 +261,6 @@ static enum err load_first(struct content *c, const uint8_t *migrate_to)
 	c->size = pages[best].size;
 	if ((e = group_adopt(c, 0, &pages[best], best, older, &g)))
 		return e;
-	if (c->header_changed)
-		g->dirty = g->unstored = 1;
 	return ERR_OK;
 }
 
@@ -289,6 +287,14 @@ static enum err mend(struct content *c, uint64_t recorded)
 	struct group *g = group_find(c, 0);
 	enum err e;
 
+	if (c->header_changed) {	/* rewrapped on the way in */
+		content_lock_quiet(c);
+		e = group_ready(c, g);
+		g->dirty = g->unstored = 1;
+		pthread_rwlock_unlock(&c->lock);
+		if (e)
+			return e;
+	}
 	if (c->read_only || (c->lower_size == layout_lower_size(c->size) && c->size == recorded && !(c->suspect && g->young)))
 		return ERR_OK;
 	content_lock_quiet(c);

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -369,6 +370,7 @@ enum err group_store(struct content *c, struct group *g)
 	uint64_t at = group_store_at(g);
 	enum err e;
 
+	assert(!g->syncing && !g->in_place && !g->unsure);
 	if ((e = group_encode(c, g, page)))
 		return e;
 	if ((e = file_write(c->fd, page, sizeof page, at)))
@@ -453,7 +455,7 @@ static enum err repair(struct content *c, struct group *g)
 	size_t len;
 	enum err e;
 
-	if ((e = find_bad(c, g, &bad)))
+	if ((g != first && (e = group_ready(c, first))) || (e = find_bad(c, g, &bad)))
 		return e;
 	for (unsigned i = 0; i < GROUP_BLOCKS; i++) {
 		if (!(bad >> i & 1))

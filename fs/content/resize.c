@@ -249,7 +249,7 @@ static enum err rekey_empty(struct content *c, const uint8_t *key_id)
 	enum err e;
 	uint32_t epoch = c->header.slots[content_newest(c)].epoch + 1;
 
-	if ((e = group_get(c, 0, &first)))
+	if ((e = group_get(c, 0, &first)) || (e = group_ready(c, first)))
 		return e;
 	random_bytes(key, sizeof key);
 	if ((e = key_ring_wrap(c->b->ring, WRAP_FILE_KEY, key_id, c->header.file_id, c->b->description.suite, epoch, key, &slot)))

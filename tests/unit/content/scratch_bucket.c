@@ -52,6 +52,7 @@ struct bucket *scratch_bucket_crashed(const struct scratch_bucket *t)
 	b->unclean = 1;
 	b->state.pardon_count = 1;
 	b->state.pardons[0] = (struct pardon){ atomic_load(&t->b->durable) + 1, atomic_load(&t->b->stamp) + 2, 0, INT64_MAX };
+	b->at_open = b->state;
 	atomic_store(&b->stamp, atomic_load(&t->b->stamp) + 3);
 	b->first_stamp = atomic_load(&t->b->stamp) + 3;
 	return b;
