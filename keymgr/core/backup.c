@@ -202,6 +202,7 @@ static enum err take_source(struct keymgr *k, struct source *s, const struct unl
 static enum err take_ledger(struct keymgr *k, const struct source *s)
 {
 	struct ledger backed = { 0 };
+	char name[NAME_ROOM];
 	uint8_t mac_key[32];
 	enum err e;
 
@@ -212,6 +213,12 @@ static enum err take_ledger(struct keymgr *k, const struct source *s)
 		secret_wipe(mac_key, sizeof(mac_key));
 		if (e != ERR_OK)
 			return err_set(e, "the state in the backup %s is damaged", s->file);
+	}
+	/* None at all is usual where a backup is restored. */
+	manager_file_name(k, STATE_SUFFIX, name);
+	if (s->ledger && faccessat(k->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+		k->ledger = backed;
+		return ERR_OK;
 	}
 	e = ledger_refresh(k);
 	if (e == ERR_OK && s->ledger && (k->ledger.lost_at || backed.sequence > k->ledger.sequence)) {

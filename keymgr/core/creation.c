@@ -64,6 +64,9 @@ static enum err clear_remains(struct keymgr *k)
 {
 	char name[NAME_ROOM], aside[NAME_ROOM + 8];
 
+	if (k->ledger_fd >= 0)
+		close(k->ledger_fd);
+	k->ledger_fd = -1;
 	manager_file_name(k, STATE_SUFFIX, name);
 	unlinkat(k->dir_fd, name, 0);
 	manager_file_name(k, PREVIOUS_SUFFIX, name);
