@@ -238,8 +238,8 @@ static int collect_open(void *context, struct content *c)
 	return l->count == BATCH_FILES;
 }
 
-/* Open files without a name: no directory's policy governs them, so they go where the root's files go.  Only of a key that nothing new comes under:
- * then whatever the walk did not meet has no name. */
+/* Open files without a name: no directory's policy governs them, so they go where the root's files go.  Only of a key that nothing new comes under,
+ * and once no file with a name is left under it: then what is still open has none. */
 static enum err take_unlinked(struct run *r)
 {
 	struct leftovers l = { .r = r };
@@ -361,7 +361,7 @@ static enum err passes(struct run *r)
 		job_clear_failures(r->job);
 		pthread_mutex_unlock(&r->w->lock);
 		e = pass(r);
-		if (e == ERR_OK && !r->done && r->job->has_from && whole_bucket(r) &&
+		if (e == ERR_OK && !r->done && !r->nowhere && !r->job->failed && r->job->has_from && whole_bucket(r) &&
 		    keymgr_key_state(r->w->k, r->job->from.key_id) == KEY_PENDING_DELETION)
 			e = take_unlinked(r);
 		if (e == ERR_OK && !r->done && tree_moves(r->w->tree) == moves)
