@@ -92,6 +92,11 @@ enum err entry_node(struct tree *t, const struct entry *e, struct node **out, st
 	return r;
 }
 
+int entry_outlive(const struct entry *e, const struct node *n)
+{
+	return n && n->large ? openat(e->fd, e->lower.name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+}
+
 void entry_temporary(const char *prefix, char out[static TREE_TEMPORARY_MAX])
 {
 	uint8_t bytes[8];

@@ -59,19 +59,20 @@ static struct node *forget_loan(struct tree *t, struct content *c)
 	return n;
 }
 
-/* `names` is held; `n` is this file's node.  A place of its own is of no help: it may have none. */
+/* `names` is held; `n` is this file's node, which may have no place yet. */
 static enum err open_there(struct tree *t, struct node *n, int dir_fd, const char *lower_name, const struct stat *seen, struct content **out)
 {
-	int read_only = t->b->mode == BUCKET_READ_ONLY;
+	int read_only = t->b->mode == BUCKET_READ_ONLY, flags = read_only ? O_RDONLY : O_RDWR;
 	uint8_t key[KEY_ID_LEN];
 	const uint8_t *migrate_to = policy_key_at(t, dir_fd, key) == ERR_OK ? key : NULL;
 	struct stat st;
-	int fd = openat(dir_fd, lower_name, (read_only ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	enum err e = ERR_OK;
+	int fd = openat(dir_fd, lower_name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-	if (fd < 0 && errno == EACCES && node_place(t, n))
-		return file_acquire(t, n, FILE_WRITE, out);	/* knows a way */
 	if (fd < 0)
-		return err_errno();
+		e = errno == EACCES ? lower_open_lent(t, dir_fd, lower_name, flags, &fd) : err_errno();
+	if (e != ERR_OK)
+		return e;
 	if (fstat(fd, &st) != 0 || st.st_ino != seen->st_ino || st.st_dev != seen->st_dev || !S_ISREG(st.st_mode)) {
 		close(fd);
 		return ERR_ERRNO + ESTALE;

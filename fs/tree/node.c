@@ -283,6 +283,13 @@ static void put_place(struct tree *t, struct node *n, struct place *p, struct no
 	collect(t, was, gone);
 }
 
+static void note(struct node *n, const struct stat *st)
+{
+	n->links = st->st_nlink;
+	n->mode = st->st_mode;
+	n->large = S_ISREG(st->st_mode) && st->st_size >= TREE_LARGE;
+}
+
 /* --- nodes ----------------------------------------------------------------------------------- */
 
 enum err node_get(struct tree *t, const struct stat *st, struct node *parent, const char *lower, unsigned lookups, unsigned refs, struct node **out)
@@ -304,8 +311,7 @@ enum err node_get(struct tree *t, const struct stat *st, struct node *parent, co
 	if (n) {
 		n->lookups += lookups;
 		n->refs += refs;
-		n->links = st->st_nlink;
-		n->mode = st->st_mode;
+		note(n, st);
 		if (p)
 			put_place(t, n, p, &gone);
 		p = NULL;
@@ -370,8 +376,7 @@ void tree_forget(struct tree *t, struct node *n, uint64_t count)
 void node_note(struct tree *t, struct node *n, const struct stat *st)
 {
 	pthread_mutex_lock(&t->table);
-	n->links = st->st_nlink;
-	n->mode = st->st_mode;
+	note(n, st);
 	pthread_mutex_unlock(&t->table);
 }
 

@@ -27,6 +27,7 @@
 #define TREE_TEMPORARY "rekeyfs.new-"	/* what is being made */
 #define TREE_DISCARDED "rekeyfs.old-"	/* what is being removed */
 #define TREE_TEMPORARY_MAX 32
+#define TREE_LARGE ((off_t)64 << 20)
 
 struct place {
 	struct place *next;	/* in its hash chain */
@@ -47,6 +48,7 @@ struct node {
 	struct place *places;		/* table, and `names` */
 	atomic_uint mode;		/* the lower st_mode as seen or set last */
 	atomic_int dead;
+	atomic_int large;		/* so much that its end takes the lower filesystem a while */
 	pthread_mutex_t lock;
 	union {
 		struct {		/* a regular file: guarded by `lock` */
@@ -108,6 +110,14 @@ struct tree {
 	pthread_cond_t move_change;
 	unsigned moving, moves_held;		/* move_lock */
 	atomic_uint_fast64_t moves;
+
+	pthread_mutex_t resolved_lock;
+	struct {			/* what a policy's key was last resolved to, at this generation of the keystore */
+		int valid;
+		uint64_t generation;
+		char key[POLICY_KEY_MAX + 1];
+		uint8_t id[KEY_ID_LEN];
+	} resolved;
 
 	struct tree_events events;
 };
@@ -221,6 +231,9 @@ int reach_setxattr(const struct reach *r, const char *name, const void *value, s
 int reach_removexattr(const struct reach *r, const char *name);
 /* Open the lower inode itself, checked to be this node's; regular files and directories only. */
 enum err reach_open(struct tree *t, struct node *n, int flags, int *fd_out, struct stat *st);
+/* The daemon of an ordinary user may lack the lower mode's leave for what the mount's kernel has allowed: its owner gives it for the moment of
+ * opening.  ERR_ERRNO + EACCES where it is not the owner. */
+enum err lower_open_lent(struct tree *t, int dir_fd, const char *name, int flags, int *fd_out);
 
 /* --- attributes -------------------------------------------------------------------- */
 
@@ -257,6 +270,7 @@ enum err file_each_open(struct tree *t, struct node ***out, size_t *count_out);
 
 enum err policy_of(struct tree *t, struct node *dir, struct policy *out, uint8_t from_out[static UUID_LEN]);
 enum err policy_key_of(struct tree *t, struct node *dir, uint8_t key_id_out[static KEY_ID_LEN]);
+/* ERR_NO_KEY unless it is enabled. */
 enum err policy_resolve(struct tree *t, const struct policy *p, uint8_t key_id_out[static KEY_ID_LEN]);
 /* For a file that stands outside any known node: climbs by "..". */
 enum err policy_key_at(struct tree *t, int dir_fd, uint8_t key_id_out[static KEY_ID_LEN]);
@@ -280,6 +294,9 @@ int directory_read_id(struct tree *t, int fd, uint8_t id[static UUID_LEN]);
 
 /* --- rename.c --------------------------------------------------------------------------- */
 
+/* A large file's blocks are given back when its last descriptor goes: this one (O_PATH, or -1), opened before its name is removed and closed
+ * after `names` is released. */
+int entry_outlive(const struct entry *e, const struct node *n);
 /* Around whatever moves or links an inode. */
 void move_begin(struct tree *t);
 void move_end(struct tree *t);

@@ -2,14 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/file_io.h"
-#include "base/log.h"
 #include "fs/names/symlink.h"
 
 struct open_file {
@@ -153,27 +151,26 @@ void file_discard(struct tree *t, struct node *n)
 
 /* --- opening: the node's lock is held ------------------------------------------------------------ */
 
-/* The daemon of an ordinary user may lack the lower mode's leave for what the mount's kernel has allowed: its owner gives it
- * for the moment of opening. */
 static enum err open_against_mode(struct tree *t, struct node *n, int flags, int *fd_out, struct stat *st)
 {
-	char path[32];
+	struct place *p = node_place(t, n);
 	enum err e;
-	int fd;
+	int dir_fd;
 
-	e = reach_open(t, n, O_PATH, &fd, st);
+	if (!p)
+		return ERR_ERRNO + EACCES;
+	e = dir_pin(t, p->parent, &dir_fd);
 	if (e != ERR_OK)
 		return e;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (st->st_uid != t->uid || chmod(path, (st->st_mode & 07777) | 0600) != 0) {
-		e = ERR_ERRNO + EACCES;
-	} else {
-		e = reach_open(t, n, flags, fd_out, st);
-		if (chmod(path, n->mode & 07777) != 0)
-			log_warning("the mode of the lower file with inode %llu could not be put back", (unsigned long long)n->ino);
+	e = lower_open_lent(t, dir_fd, p->lower, flags, fd_out);
+	dir_unpin(t, p->parent);
+	if (e != ERR_OK)
+		return e;
+	if (fstat(*fd_out, st) != 0 || st->st_ino != n->ino || st->st_dev != n->dev) {
+		close(*fd_out);
+		return ERR_ERRNO + ESTALE;
 	}
-	close(fd);
-	return e;
+	return ERR_OK;
 }
 
 static enum err open_lower(struct tree *t, struct node *n, int write, int *fd_out, int *read_only_out)

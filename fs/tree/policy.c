@@ -53,7 +53,30 @@ static enum err no_key(const struct policy *p, const uint8_t id[static KEY_ID_LE
 	return err_set(ERR_NO_KEY, "the directory's key %s (%s) is %s: %s", p->key, text, key_state_name(state), help);
 }
 
-enum err policy_resolve(struct tree *t, const struct policy *p, uint8_t key_id_out[static KEY_ID_LEN])
+/* Resolved already, and the keystore is as it was. */
+static int is_resolved(struct tree *t, const struct policy *p, uint64_t generation, uint8_t key_id_out[static KEY_ID_LEN])
+{
+	int same;
+
+	pthread_mutex_lock(&t->resolved_lock);
+	same = t->resolved.valid && t->resolved.generation == generation && strcmp(t->resolved.key, p->key) == 0;
+	if (same)
+		memcpy(key_id_out, t->resolved.id, KEY_ID_LEN);
+	pthread_mutex_unlock(&t->resolved_lock);
+	return same;
+}
+
+static void note_resolved(struct tree *t, const struct policy *p, uint64_t generation, const uint8_t id[static KEY_ID_LEN])
+{
+	pthread_mutex_lock(&t->resolved_lock);
+	t->resolved.valid = 1;
+	t->resolved.generation = generation;
+	memcpy(t->resolved.key, p->key, sizeof(p->key));
+	memcpy(t->resolved.id, id, KEY_ID_LEN);
+	pthread_mutex_unlock(&t->resolved_lock);
+}
+
+static enum err resolve(struct tree *t, const struct policy *p, uint8_t key_id_out[static KEY_ID_LEN])
 {
 	struct keymgr *k = key_ring_keymgr(t->b->ring);
 	enum err e = key_ring_resolve(t->b->ring, p->key, key_id_out);
@@ -75,6 +98,21 @@ enum err policy_key_of(struct tree *t, struct node *dir, uint8_t key_id_out[stat
 	enum err e = policy_of(t, dir, &p, from);
 
 	return e == ERR_OK ? policy_resolve(t, &p, key_id_out) : e;
+}
+
+enum err policy_resolve(struct tree *t, const struct policy *p, uint8_t key_id_out[static KEY_ID_LEN])
+{
+	uint64_t generation;
+	enum err e = keymgr_generation(key_ring_keymgr(t->b->ring), &generation);
+
+	int known = e == ERR_OK;
+
+	if (known && is_resolved(t, p, generation, key_id_out))
+		return ERR_OK;
+	e = resolve(t, p, key_id_out);
+	if (e == ERR_OK && known)
+		note_resolved(t, p, generation, key_id_out);
+	return e;
 }
 
 /* The id of an open directory, and a descriptor of its parent in its stead. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include "base/log.h"
 
 /* A descriptor that is open already. */
 static int by_descriptor(struct tree *t, struct node *n, struct reach *r)
@@ -147,5 +148,27 @@ enum err reach_open(struct tree *t, struct node *n, int flags, int *fd_out, stru
 		*fd_out = fd;
 	else if (fd >= 0)
 		close(fd);
+	return e;
+}
+
+enum err lower_open_lent(struct tree *t, int dir_fd, const char *name, int flags, int *fd_out)
+{
+	int path_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	enum err e = ERR_ERRNO + EACCES;
+	char path[32];
+	struct stat st;
+
+	*fd_out = -1;
+	if (path_fd < 0)
+		return err_errno();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+	if (fstat(path_fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != t->uid || chmod(path, (st.st_mode & 07777) | 0600) != 0)
+		goto out;
+	*fd_out = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	e = *fd_out < 0 ? err_errno() : ERR_OK;
+	if (chmod(path, st.st_mode & 07777) != 0)
+		log_warning("the mode of the lower file with inode %llu could not be put back", (unsigned long long)st.st_ino);
+out:
+	close(path_fd);
 	return e;
 }

@@ -13,8 +13,8 @@ static void keep_descriptor(const struct entry *e, struct node *n)
 	n->other.fd = openat(e->fd, e->lower.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* `names` is held exclusively.  `n_out`: the node, with a reference, where its last name is gone. */
-static enum err unlink_entry(struct tree *t, struct entry *e, struct node **n_out)
+/* `names` is held exclusively.  `n_out`: the node, with a reference, where its last name is gone; fd_out: to be closed, or -1. */
+static enum err unlink_entry(struct tree *t, struct entry *e, struct node **n_out, int *fd_out)
 {
 	struct node *n;
 	enum err r = entry_node(t, e, &n, NULL);
@@ -24,6 +24,7 @@ static enum err unlink_entry(struct tree *t, struct entry *e, struct node **n_ou
 		return r;
 	if (n)
 		keep_descriptor(e, n);
+	*fd_out = entry_outlive(e, n);
 	if (unlinkat(e->fd, e->lower.name, 0) != 0) {
 		r = err_errno();
 		node_unref(t, n);
@@ -42,6 +43,7 @@ enum err tree_unlink(struct tree *t, struct node *parent, const char *name)
 {
 	struct node *n = NULL;
 	struct entry e;
+	int fd = -1;
 	enum err r = tree_may_change(t);
 
 	if (r != ERR_OK)
@@ -49,10 +51,12 @@ enum err tree_unlink(struct tree *t, struct node *parent, const char *name)
 	names_hold(t);
 	r = entry_begin(t, parent, name, &e);
 	if (r == ERR_OK) {
-		r = unlink_entry(t, &e, &n);
+		r = unlink_entry(t, &e, &n, &fd);
 		entry_end(t, &e);
 	}
 	names_release(t);
+	if (fd >= 0)
+		close(fd);
 	if (n && node_is_file(n))
 		file_discard(t, n);
 	node_unref(t, n);

@@ -254,7 +254,7 @@ static enum err check_policies(struct tree *t, struct side *from, struct side *t
 	return r;
 }
 
-struct outcome { struct node *discard, *drifted[2]; };
+struct outcome { struct node *discard, *drifted[2]; int fd; };
 
 static enum err rename_held(struct tree *t, struct node *from, const char *from_name, struct node *to, const char *to_name, unsigned flags, struct outcome *o)
 {
@@ -274,6 +274,8 @@ static enum err rename_held(struct tree *t, struct node *from, const char *from_
 		r = node_get(t, &source.st, from, source.entry.lower.name, 0, 1, &source.node);
 	if (r == ERR_OK)
 		r = check_policies(t, &source, &target, flags, drift);
+	if (r == ERR_OK && !flags)
+		o->fd = entry_outlive(&target.entry, target.node);
 	if (r == ERR_OK)
 		r = rename_entries(t, &source, &target, flags, &o->discard);
 	struct node *moved[2] = { source.node, target.node };
@@ -289,7 +291,7 @@ static enum err rename_held(struct tree *t, struct node *from, const char *from_
 
 enum err tree_rename(struct tree *t, struct node *from, const char *from_name, struct node *to, const char *to_name, unsigned flags)
 {
-	struct outcome o = { NULL, { NULL, NULL } };
+	struct outcome o = { NULL, { NULL, NULL }, -1 };
 	enum err r = tree_may_change(t);
 
 	if (r == ERR_OK && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)))
@@ -303,6 +305,8 @@ enum err tree_rename(struct tree *t, struct node *from, const char *from_name, s
 	r = rename_held(t, from, from_name, to, to_name, flags, &o);
 	names_release(t);
 	move_end(t);
+	if (o.fd >= 0)
+		close(o.fd);
 	if (o.discard && node_is_file(o.discard))
 		file_discard(t, o.discard);
 	node_unref(t, o.discard);

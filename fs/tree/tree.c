@@ -50,6 +50,7 @@ enum err tree_new(struct bucket *b, struct tree **out)
 	pthread_mutex_init(&t->table, NULL);
 	pthread_mutex_init(&t->dirs, NULL);
 	pthread_mutex_init(&t->loan_lock, NULL);
+	pthread_mutex_init(&t->resolved_lock, NULL);
 	pthread_mutex_init(&t->move_lock, NULL);
 	pthread_cond_init(&t->move_change, NULL);
 	e = nodes_start(t);
@@ -98,6 +99,7 @@ void tree_free(struct tree *t)
 	pthread_mutex_destroy(&t->table);
 	pthread_mutex_destroy(&t->dirs);
 	pthread_mutex_destroy(&t->loan_lock);
+	pthread_mutex_destroy(&t->resolved_lock);
 	pthread_mutex_destroy(&t->move_lock);
 	pthread_cond_destroy(&t->move_change);
 	free(t);

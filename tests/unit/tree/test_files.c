@@ -393,6 +393,29 @@ static void test_against_the_mode(void **state)
 	forget(f, n);
 }
 
+/* So does the walker, which comes to files that nobody has named. */
+static void test_loans_against_the_mode(void **state)
+{
+	struct fixture *f = *state;
+	struct node *n = make_file(f, f->root, "a", "text");
+	struct tree_attr a = { .mode = 0444 };
+	struct content *c;
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	assert_ok(tree_setattr(f->t, n, NULL, &a, TREE_SET_MODE, &st));
+	snprintf(name, sizeof(name), "%s", strrchr(lower_path(f, st.st_ino), '/') + 1);
+	forget(f, n);
+	fixture_reopen(f, BUCKET_READ_WRITE);
+	assert_ok(tree_content(f->t, f->b->root_fd, name, &c));
+	assert_ok(content_write(c, "TEXT", 4, 0));
+	tree_content_done(f->t, c);
+	assert_ok(look(f, f->root, "a", &n, &st));
+	assert_int_equal(st.st_mode & 07777, 0444);
+	assert_string_equal(read_file(f, n), "TEXT");
+	forget(f, n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +431,7 @@ int main(void)
 		TEST(test_suspect_sizes),
 		TEST(test_loans),
 		TEST(test_against_the_mode),
+		TEST(test_loans_against_the_mode),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
