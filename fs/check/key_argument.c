@@ -30,7 +30,7 @@ enum err key_argument_parse(struct keymgr *k, const char *text, struct key_ref *
 {
 	const char *colon = strrchr(text, ':');
 	struct search s = { .id = out->material_id };
-	char *key;
+	char *key, id[UUID_TEXT_LEN + 1];
 	enum err e;
 
 	memset(out, 0, sizeof(*out));
@@ -41,10 +41,11 @@ enum err key_argument_parse(struct keymgr *k, const char *text, struct key_ref *
 		return ERR_NO_MEMORY;
 	e = find_key(k, key, out->key_id);
 	if (e == ERR_OK && *has_material) {
-		e = keymgr_list_materials(k, key, compare, &s);
+		uuid_text(out->key_id, id);	/* an alias is not taken there */
+		e = keymgr_list_materials(k, id, compare, &s);
 		if (e == ERR_OK && !s.found)
 			e = err_set(ERR_KEY_NOT_FOUND, "%s has no backing key %s: `rekeyctl list-key-rotations --key-id %s` shows them", key,
-				    colon + 1, key);
+				    colon + 1, id);
 	}
 	free(key);
 	return e;

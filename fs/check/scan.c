@@ -19,6 +19,7 @@ struct scan {
 	const atomic_int *stop;
 	struct scan_result *out;
 	struct id_set referring;	/* file ids that were counted as references */
+	struct id_set open;		/* of open files that need the key */
 	enum err e;
 };
 
@@ -101,7 +102,7 @@ static enum err check_headers(struct scan *s, const struct file_keys *keys, cons
 
 			if (e == ERR_EXISTS) {
 				e = id_set_add(&s->referring, h->file_id, &seen);
-				return e == ERR_OK ? add_reference(s, path) : e;
+				return e == ERR_OK && !seen ? add_reference(s, path) : e;
 			}
 			if (e != ERR_OK)
 				worst = e;
@@ -162,12 +163,21 @@ static int check_open(void *context, struct content *c)
 		if (memcmp(keys.refs[i].key_id, s->key_id, KEY_ID_LEN) == 0 &&
 		    (!s->material_id || memcmp(keys.refs[i].material_id, s->material_id, MATERIAL_ID_LEN) == 0)) {
 			if (s->e == ERR_OK)
-				s->e = id_set_add(&s->referring, keys.file_id, &seen);
-			if (s->e == ERR_OK && !seen)
-				s->e = add_reference(s, "an open file");
+				s->e = id_set_add(&s->open, keys.file_id, &seen);
 			break;
 		}
 	return s->e != ERR_OK;
+}
+
+/* Those that the walk did not meet. */
+static enum err count_open(struct scan *s)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < s->open.room && e == ERR_OK; i++)
+		if (s->open.used[i] && !id_set_has(&s->referring, s->open.ids[i]))
+			e = add_reference(s, "an open file");
+	return e;
 }
 
 static enum err check_names_key(struct scan *s)
@@ -212,6 +222,7 @@ static void begin_round(struct scan *s)
 	struct scan_report *r = &s->out->report;
 
 	id_set_release(&s->referring);
+	id_set_release(&s->open);
 	free(r->first_unreadable);
 	free(s->out->first_reference);
 	r->first_unreadable = s->out->first_reference = NULL;
@@ -234,7 +245,7 @@ static enum err round_once(struct scan *s)
 		e = walk_tree(&start, check_entry, s);
 	if (e == ERR_OK) {
 		content_each(s->b, check_open, s);
-		e = s->e;
+		e = s->e == ERR_OK ? count_open(s) : s->e;
 	}
 	if (e == ERR_OK)
 		e = policy_each(s->b->policies, count_policy, s);
@@ -283,6 +294,7 @@ enum err scan_run(struct tree *t, const uint8_t key_id[static KEY_ID_LEN], const
 	out->checkpoint = atomic_load(&s.b->durable);
 	out->policy_generation = policy_table_generation(s.b->policies);
 	id_set_release(&s.referring);
+	id_set_release(&s.open);
 	if (e != ERR_OK)
 		scan_result_release(out);
 	return e;
