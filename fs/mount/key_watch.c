@@ -41,9 +41,15 @@ static void names_key_id(struct mount *m, uint8_t out[static KEY_ID_LEN])
 	pthread_mutex_unlock(&m->bucket->state_lock);
 }
 
+/* Neither holds where the keystore cannot be read: what was open stays open, until its keys' time ends. */
 static int must_lock(enum key_state state)
 {
-	return state != KEY_ENABLED && state != KEY_PENDING_DELETION;
+	return state != KEY_ENABLED && state != KEY_PENDING_DELETION && state != KEY_UNAVAILABLE;
+}
+
+static int may_open(enum key_state state)
+{
+	return state == KEY_ENABLED || state == KEY_PENDING_DELETION;
 }
 
 static void lock_key(struct key_watch *w, struct mount *m, const uint8_t *id)
@@ -66,7 +72,7 @@ static void unlock_enabled(struct key_watch *w, struct mount *m)
 	char text[UUID_TEXT_LEN + 1];
 
 	for (unsigned i = 0; i < w->locked_count;) {
-		if (must_lock(keymgr_key_state(m->keymgr, w->locked[i]))) {
+		if (!may_open(keymgr_key_state(m->keymgr, w->locked[i]))) {
 			i++;
 			continue;
 		}
@@ -81,19 +87,18 @@ static void unlock_enabled(struct key_watch *w, struct mount *m)
 static void look_at_bucket(struct key_watch *w, struct mount *m)
 {
 	uint8_t id[KEY_ID_LEN];
-	int locked;
+	enum key_state state;
 
 	names_key_id(m, id);
-	locked = must_lock(keymgr_key_state(m->keymgr, id));
-	if (locked == w->bucket_locked)
-		return;
-	w->bucket_locked = locked;
-	if (locked) {
+	state = keymgr_key_state(m->keymgr, id);
+	if (!w->bucket_locked && must_lock(state)) {
+		w->bucket_locked = 1;
 		log_warning("the CMK of the root policy is no longer enabled: the whole bucket is locked");
 		if (tree_lock_key(m->tree, NULL) != ERR_OK)
 			log_error("not all of the bucket could be written back before it was locked");
 		key_ring_forget_all(m->bucket->ring);
-	} else {
+	} else if (w->bucket_locked && may_open(state)) {
+		w->bucket_locked = 0;
 		log_info("the CMK of the root policy is enabled: the bucket is open again");
 		tree_unlock_key(m->tree, NULL);
 	}
