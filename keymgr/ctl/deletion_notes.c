@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "keymgr/ctl/verb.h"
 
 #define BUCKET_LOCK "rekeyfs.lock"
@@ -128,5 +129,20 @@ enum err deletion_notes(struct keymgr *k, const struct key_metadata *m, const ch
 	}
 	for (size_t i = 0; e == ERR_OK && i < sizeof(passes) / sizeof(passes[0]); i++)
 		e = keymgr_list_buckets(k, passes[i], &n);
+	return e;
+}
+
+enum err deletion_waiting(struct keymgr *k, const struct key_metadata *m)
+{
+	char *text = NULL;
+	enum err e;
+
+	if (m->state != KEY_PENDING_DELETION || m->deletion_date > clock_now())
+		return ERR_OK;
+	e = keymgr_deletion_blockers(k, m->arn, &text);
+	if (e == ERR_OK && *text)
+		fprintf(stderr, PROGRAM ": the deletion of %s waits:\n%s%s", m->arn, text,
+			text[strlen(text) - 1] == '\n' ? "" : "\n");
+	free(text);
 	return e;
 }

@@ -81,14 +81,11 @@ static int run_schedule(struct invocation *i)
 
 static const struct parameter cancel[] = { KEY_BY_ID, { NULL } };
 
-static int run_cancel(struct invocation *i)
+static enum err say_how_to_enable(const struct invocation *i, struct keymgr *k)
 {
-	int code = verb_run_operation(i);
-
-	if (code == 0)
-		fprintf(stderr, "The key is Disabled now.  To use it again:\n  " PROGRAM " enable-key --key-id %s\n",
-			invocation_value(i, "key-id"));
-	return code;
+	fprintf(stderr, "The key is Disabled now.  To use it again:\n  " PROGRAM " enable-key --key-id %s\n",
+		invocation_value(i, "key-id"));
+	return ERR_OK;
 }
 
 static const struct parameter retire[] = {
@@ -255,7 +252,7 @@ const struct ctl_verb verbs_deletion[] = {
 	{ "schedule-key-deletion", "delete a key when its window ends and nothing needs it", schedule, "ScheduleKeyDeletion",
 	  run_schedule, "schedule-key-deletion --key-id 1234abcd-12ab-34cd-56ef-1234567890ab --pending-window-in-days 7" },
 	{ "cancel-key-deletion", "keep a key that is pending deletion; it becomes Disabled", cancel, "CancelKeyDeletion",
-	  run_cancel, "cancel-key-deletion --key-id 1234abcd-12ab-34cd-56ef-1234567890ab" },
+	  NULL, "cancel-key-deletion --key-id 1234abcd-12ab-34cd-56ef-1234567890ab", .after = say_how_to_enable },
 	{ "retire-key", "put another key in a key's place, and delete it", retire, NULL, run_retire,
 	  "retire-key --key-id 1234abcd-12ab-34cd-56ef-1234567890ab --to 0987dcba-09fe-87dc-65ba-ab0987654321" },
 	{ "destroy-key-material", "destroy one backing key that nothing needs", destroy, NULL, run_destroy,

@@ -102,6 +102,10 @@ int verb_run_operation(struct invocation *i)
 	else
 		e = api_call(k, operation, in, &out);
 	code = e == ERR_OK ? answer_print(operation, out) : verb_fail(e, operation);
+	if (code == 0 && i->verb->after) {
+		e = i->verb->after(i, k);
+		code = e == ERR_OK ? 0 : verb_fail(e, NULL);
+	}
 out:
 	json_decref(in);
 	keymgr_close(k);

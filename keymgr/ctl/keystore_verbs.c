@@ -1,9 +1,8 @@
 /* The keystore as a whole: make it, back it up, its root key, its due work, its audit log. */
-#include <stdlib.h>
 #include <string.h>
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "keymgr/ctl/deletion_notes.h"
 #include "keymgr/ctl/protector_kind.h"
 
 static const struct parameter init[] = {
@@ -159,15 +158,8 @@ struct waiting {
 static int print_waiting(void *context, const struct key_metadata *m)
 {
 	struct waiting *w = context;
-	char *text = NULL;
 
-	if (m->state != KEY_PENDING_DELETION || m->deletion_date > clock_now())
-		return 0;
-	w->error = keymgr_deletion_blockers(w->k, m->arn, &text);
-	if (w->error == ERR_OK && *text)
-		fprintf(stderr, PROGRAM ": the deletion of %s waits:\n%s%s", m->arn, text,
-			text[strlen(text) - 1] == '\n' ? "" : "\n");
-	free(text);
+	w->error = deletion_waiting(w->k, m);
 	return w->error != ERR_OK;
 }
 

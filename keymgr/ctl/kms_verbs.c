@@ -1,6 +1,7 @@
 /* The verbs of `aws kms`: a row each.  Those with more to do than the operation have a function. */
 #include "keymgr/api/operations.h"
 #include "keymgr/core/key_name.h"
+#include "keymgr/ctl/deletion_notes.h"
 #include "keymgr/ctl/verb.h"
 
 #define TEXT(option, member, placeholder, help) { option, member, PARAMETER_TEXT, 0, placeholder, help }
@@ -136,13 +137,26 @@ static int run_create_key(struct invocation *i)
 	return verb_fail(e, operation);
 }
 
+/* Why a key is still there whose window has ended. */
+static enum err say_what_it_waits_for(const struct invocation *i, struct keymgr *k)
+{
+	struct key_metadata m = { 0 };
+	enum err e = keymgr_describe_key(k, invocation_value(i, "key-id"), &m);
+
+	if (e == ERR_OK)
+		e = deletion_waiting(k, &m);
+	key_metadata_release(&m);
+	return e;
+}
+
 #define ROW(name, operation, parameters, summary, example) \
 	{ name, summary, parameters, operation, NULL, name example }
 
 const struct ctl_verb verbs_kms[] = {
 	{ "create-key", "make a CMK", create_key, "CreateKey", run_create_key,
 	  "create-key --description 'project files' --alias-name alias/projects" },
-	ROW("describe-key", "DescribeKey", key, "a key's metadata", " --key-id alias/projects"),
+	{ "describe-key", "a key's metadata", key, "DescribeKey", NULL, "describe-key --key-id alias/projects",
+	  .after = say_what_it_waits_for },
 	ROW("list-keys", "ListKeys", page, "all keys", ""),
 	ROW("update-key-description", "UpdateKeyDescription", update_description, "describe a key anew",
 	    " --key-id 1234abcd-12ab-34cd-56ef-1234567890ab --description 'old projects'"),

@@ -28,6 +28,8 @@ struct ctl_verb {
 	int (*run)(struct invocation *i);
 	const char *example;			/* behind "rekeyctl " */
 	const char *operands;			/* their placeholder, or NULL */
+	/* What else a person is told once the operation was done, or NULL. */
+	enum err (*after)(const struct invocation *i, struct keymgr *k);
 };
 
 struct invocation {

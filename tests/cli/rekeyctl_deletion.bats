@@ -183,6 +183,36 @@ replica() {
 	[[ "$output" == *'"shred":true'* ]]
 }
 
+@test "on a terminal the id is asked for" {
+	cd "$BATS_TEST_TMPDIR"
+	on_terminal "'$BUILD/rekeyctl' schedule-key-deletion --key-id $key --shred"
+	wait_for "Type $key to go on"
+	echo yes >&9
+	code=0
+	wait "$pid" || code=$?
+	exec 9>&-
+	[ "$code" -eq 1 ]
+	[ "$(state_of "$key")" = Enabled ]
+	rm in log
+	on_terminal "'$BUILD/rekeyctl' schedule-key-deletion --key-id $key --shred"
+	wait_for "Type $key to go on"
+	echo "$key" >&9
+	wait "$pid"
+	exec 9>&-
+	[ "$(state_of "$key")" = PendingDeletion ]
+}
+
+@test "describe-key says why a key is still there" {
+	replica
+	ok schedule-key-deletion --key-id "$key" --pending-window-in-days 7
+	ok describe-key --key-id "$key"
+	[ -z "$stderr" ]
+	days_later 8
+	ok describe-key --key-id "$key"
+	[ "$(member KeyState)" = PendingDeletion ]
+	[[ "$stderr" == *"waits:"*"tape-17"* ]]
+}
+
 @test "retire-key puts another key in its place" {
 	old=$key
 	ok create-alias --alias-name alias/app --target-key-id "$old"

@@ -156,11 +156,7 @@ protector_id() {
 }
 
 @test "a person is asked on the terminal, without echo" {
-	need_command script
-	mkfifo in
-	script -qefc "'$BUILD/rekeyctl' init --protector passphrase" log < in > /dev/null 2>&1 3>&- &
-	pid=$!
-	exec 9> in
+	on_terminal "'$BUILD/rekeyctl' init --protector passphrase"
 	wait_for 'New passphrase: '
 	echo 'typed by hand' >&9
 	wait_for 'Once more: '
@@ -170,15 +166,6 @@ protector_id() {
 	run ! grep -q 'typed by hand' log
 	echo 'typed by hand' > typed
 	ok list-keys --passfile typed
-}
-
-wait_for() {
-	for _ in $(seq 200); do
-		grep -q "$1" log 2>/dev/null && return
-		sleep 0.1
-	done
-	cat log
-	return 1
 }
 
 @test "rotate-root keeps all keys" {

@@ -69,3 +69,23 @@ state_of() {
 	ok describe-key --key-id "$1"
 	member KeyState
 }
+
+# on_terminal COMMAND: runs it on a terminal of its own, in the background ($pid), its output in ./log;
+# what is written to descriptor 9 is typed.
+on_terminal() {
+	need_command script || return
+	mkfifo in
+	script -qefc "$1" log < in > /dev/null 2>&1 3>&- &
+	pid=$!
+	exec 9> in
+}
+
+# wait_for WORDS: until they stand in ./log
+wait_for() {
+	for _ in $(seq 200); do
+		grep -q "$1" log 2>/dev/null && return
+		sleep 0.1
+	done
+	cat log
+	return 1
+}
