@@ -72,7 +72,8 @@ static void print_status(const json_t *status)
 	       json_is_true(json_object_get(status, "ReadOnly")) ? " (read-only)" : "");
 	printf("  bucket %s, instance %s, %s\n", text_of(status, "BucketId"), text_of(status, "InstanceId"), text_of(status, "CipherSuite"));
 	printf("  keystore %s\n", text_of(status, "Keystore"));
-	printf("  process %lld since %s, %lld open files\n", number_of(status, "Process"), text_of(status, "Since"), number_of(status, "OpenFiles"));
+	printf("  process %lld since %s, %lld open files, %lld cached nodes\n", number_of(status, "Process"), text_of(status, "Since"),
+	       number_of(status, "OpenFiles"), number_of(status, "CachedNodes"));
 	printf("  checkpoint %lld of %s%s\n", number_of(checkpoint, "Number"), text_of(checkpoint, "Date"),
 	       json_is_true(json_object_get(checkpoint, "Changed")) ? ", changed since" : "");
 	print_pending(json_object_get(status, "PendingKeys"));

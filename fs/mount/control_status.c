@@ -68,6 +68,7 @@ enum err control_status(struct control_call *call)
 	set_number(reply, "Process", (uint64_t)getpid());
 	set_text(reply, "Since", when);
 	set_number(reply, "OpenFiles", tree_open_files(m->tree));
+	set_number(reply, "CachedNodes", tree_nodes(m->tree));
 	json_object_set_new(reply, "Checkpoint", checkpoint_of(m));
 	json_object_set_new(reply, "PendingKeys", key_watch_pending(m));
 	json_object_set_new(reply, "Requests", requests_of(m));

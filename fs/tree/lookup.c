@@ -143,3 +143,13 @@ char *tree_path(struct tree *t, struct node *n)
 	names_release(t);
 	return path;
 }
+
+size_t tree_nodes(struct tree *t)
+{
+	size_t count;
+
+	pthread_mutex_lock(&t->table);
+	count = t->node_count;
+	pthread_mutex_unlock(&t->table);
+	return count;
+}

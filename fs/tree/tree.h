@@ -131,5 +131,7 @@ enum err tree_lock_key(struct tree *t, const uint8_t *key_id);
 enum err tree_unlock_key(struct tree *t, const uint8_t *key_id);
 /* Open handles now, for `umount` of a busy mount and status. */
 unsigned tree_open_files(struct tree *t);
+/* Nodes in memory: what the kernel has looked up and not forgotten, and what inside still refers to. */
+size_t tree_nodes(struct tree *t);
 
 #endif
