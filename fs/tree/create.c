@@ -69,18 +69,14 @@ static void unmake(struct tree *t, const struct entry *e, struct node *n)
 	tree_forget(t, n, 1);
 }
 
-/* `names` is held. */
-static enum err create(struct tree *t, struct entry *e, mode_t mode, const struct caller *who, struct node **out, struct stat *st, struct open_file **file)
+/* `names` and `making` are held. */
+static enum err make_file(struct tree *t, struct entry *e, mode_t mode, const struct caller *who, const uint8_t key[static KEY_ID_LEN],
+			  struct node **out, struct stat *st, struct open_file **file)
 {
-	uint8_t key[KEY_ID_LEN];
 	struct stat lower;
-	int fd, ignored;
-	enum err r = policy_key_of(t, e->parent, key);
+	int fd;
+	enum err r = make_lower(t, e, e->lower.name, mode, who, &fd, &lower);
 
-	if (r == ERR_OK)
-		r = entry_write_long(e, &ignored);
-	if (r == ERR_OK)
-		r = make_lower(t, e, e->lower.name, mode, who, &fd, &lower);
 	if (r != ERR_OK)
 		return r;
 	r = found(t, e, &lower, out, NULL);
@@ -97,6 +93,23 @@ static enum err create(struct tree *t, struct entry *e, mode_t mode, const struc
 	}
 	plain_attributes(t, *out, &lower, st);
 	return ERR_OK;
+}
+
+/* `names` is held. */
+static enum err create(struct tree *t, struct entry *e, mode_t mode, const struct caller *who, struct node **out, struct stat *st, struct open_file **file)
+{
+	uint8_t key[KEY_ID_LEN];
+	int ignored;
+	enum err r = policy_key_of(t, e->parent, key);
+
+	if (r == ERR_OK)
+		r = entry_write_long(e, &ignored);
+	if (r != ERR_OK)
+		return r;
+	making_begin(t);
+	r = make_file(t, e, mode, who, key, out, st, file);
+	making_end(t);
+	return r;
 }
 
 enum err tree_create(struct tree *t, struct node *parent, const char *name, mode_t mode, int flags, const struct caller *who,

@@ -98,6 +98,10 @@ enum err tree_content(struct tree *t, int dir_fd, const char *lower_name, struct
 	*out = file_acquire_open(t, n);
 	if (!*out)
 		e = open_there(t, n, dir_fd, lower_name, &st, out);
+	if (e == ERR_NOT_AUTHENTIC) {
+		making_wait(t);
+		e = open_there(t, n, dir_fd, lower_name, &st, out);
+	}
 	if (e == ERR_NOT_FOUND)		/* empty, and under no key yet */
 		e = ERR_UNSUPPORTED;
 	if (e == ERR_OK && note_loan(t, *out, n) != ERR_OK) {

@@ -18,6 +18,22 @@ void names_release(struct tree *t)
 	pthread_rwlock_unlock(&t->names);
 }
 
+void making_begin(struct tree *t)
+{
+	pthread_rwlock_rdlock(&t->making);
+}
+
+void making_end(struct tree *t)
+{
+	pthread_rwlock_unlock(&t->making);
+}
+
+void making_wait(struct tree *t)
+{
+	pthread_rwlock_wrlock(&t->making);
+	pthread_rwlock_unlock(&t->making);
+}
+
 /* --- chains ------------------------------------------------------------------------------ */
 
 static uint32_t mix(uint64_t v)

@@ -7,6 +7,7 @@
  *
  * Locks, in this order:
  *   names    the namespace: held shared by all that goes by names, exclusively by what takes names away.  While it is held, a node's places stay.
+ *   making   from a new lower file's name to its content, shared; exclusively by who found one without content, to wait
  *   lock     of one node: its content and how it is open; a directory's id.  At most one at a time.
  *   (the locks inside fs/content and fs/bucket)
  *   opened   the lists of open contents
@@ -83,7 +84,7 @@ struct tree {
 	uid_t uid;
 	gid_t gid;
 
-	pthread_rwlock_t names;
+	pthread_rwlock_t names, making;
 
 	pthread_mutex_t opened;
 	struct node *busy;			/* contents with users */
@@ -162,6 +163,10 @@ void node_bury(struct tree *t, struct node *n);		/* dead, whatever its count of 
 void names_share(struct tree *t);
 void names_hold(struct tree *t);	/* exclusively */
 void names_release(struct tree *t);
+/* A new lower file is empty until it has its content: around that; and for who finds it so, a wait until all that are under way have theirs. */
+void making_begin(struct tree *t);
+void making_end(struct tree *t);
+void making_wait(struct tree *t);
 
 /* --- directories.c: descriptors and ids --------------------------------------------- */
 

@@ -308,14 +308,10 @@ static enum err ready(struct tree *t, struct node *n, unsigned how)
 	return e;
 }
 
-enum err file_acquire(struct tree *t, struct node *n, unsigned how, struct content **out)
+static enum err acquire(struct tree *t, struct node *n, unsigned how, struct content **out)
 {
 	enum err e;
 
-	if (!node_is_file(n))
-		return S_ISDIR(n->mode) ? (enum err)(ERR_ERRNO + EISDIR) : S_ISLNK(n->mode) ? (enum err)(ERR_ERRNO + ELOOP) : ERR_INVALID;
-	if (t->locked)
-		return err_set(ERR_NO_KEY, "the mount is locked");
 	pthread_mutex_lock(&n->lock);
 	e = ready(t, n, how);
 	if (e == ERR_OK) {
@@ -326,6 +322,22 @@ enum err file_acquire(struct tree *t, struct node *n, unsigned how, struct conte
 		*out = n->file.content;
 	}
 	pthread_mutex_unlock(&n->lock);
+	return e;
+}
+
+enum err file_acquire(struct tree *t, struct node *n, unsigned how, struct content **out)
+{
+	enum err e;
+
+	if (!node_is_file(n))
+		return S_ISDIR(n->mode) ? (enum err)(ERR_ERRNO + EISDIR) : S_ISLNK(n->mode) ? (enum err)(ERR_ERRNO + ELOOP) : ERR_INVALID;
+	if (t->locked)
+		return err_set(ERR_NO_KEY, "the mount is locked");
+	e = acquire(t, n, how, out);
+	if (e == ERR_NOT_AUTHENTIC) {
+		making_wait(t);
+		e = acquire(t, n, how, out);
+	}
 	return e;
 }
 
@@ -373,6 +385,11 @@ enum err file_adopt(struct tree *t, struct node *n, int fd, int read_only, const
 	return e;
 }
 
+static int is_full(enum err e)
+{
+	return e == ERR_ERRNO + ENOSPC || e == ERR_ERRNO + EDQUOT;
+}
+
 enum err file_release(struct tree *t, struct node *n)
 {
 	enum err e = ERR_OK;
@@ -383,12 +400,12 @@ enum err file_release(struct tree *t, struct node *n)
 		if (n->file.wrote && !n->dead)
 			e = content_flush(n->file.content);
 		n->file.wrote = 0;
-		/* One that failed is opened anew by whoever comes next. */
-		closed = n->dead || e != ERR_OK || n->file.locked;
+		/* One that failed is opened anew by whoever comes next; for want of room it stays, and is stored when there is some. */
+		closed = n->dead || n->file.locked || (e != ERR_OK && !is_full(e));
 		if (closed) {
 			file_close_locked(t, n);
 		} else {
-			unsigned stay = content_must_stay(n->file.content) != 0;
+			unsigned stay = is_full(e) || content_must_stay(n->file.content);
 
 			pthread_mutex_lock(&t->opened);
 			n->file.must_stay = stay;

@@ -45,6 +45,7 @@ enum err tree_new(struct bucket *b, struct tree **out)
 	pthread_rwlockattr_init(&fair);
 	pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&t->names, &fair);
+	pthread_rwlock_init(&t->making, &fair);
 	pthread_rwlockattr_destroy(&fair);
 	pthread_mutex_init(&t->opened, NULL);
 	pthread_mutex_init(&t->table, NULL);
@@ -95,6 +96,7 @@ void tree_free(struct tree *t)
 		}
 	nodes_end(t);
 	pthread_rwlock_destroy(&t->names);
+	pthread_rwlock_destroy(&t->making);
 	pthread_mutex_destroy(&t->opened);
 	pthread_mutex_destroy(&t->table);
 	pthread_mutex_destroy(&t->dirs);

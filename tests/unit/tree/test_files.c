@@ -249,6 +249,32 @@ static void test_linger(void **state)
 	assert_true(open_descriptors() <= before);
 }
 
+static int no_room(void *context, const struct file_io_event *event)
+{
+	return event->call == FILE_IO_WRITE || event->call == FILE_IO_TRUNCATE ? ENOSPC : 0;
+}
+
+/* A full disk: what could not be stored at the close is stored when there is room again. */
+static void test_no_room_at_close(void **state)
+{
+	struct fixture *f = *state;
+	struct open_file *file;
+	struct node *n;
+	struct stat st;
+
+	assert_ok(tree_create(f->t, f->root, "a", 0644, O_RDWR | O_EXCL, &f->me, &n, &st, &file));
+	file_io_set_hook(no_room, NULL);
+	assert_err(tree_flush(f->t, file), ERRNO(ENOSPC));
+	assert_err(tree_release(f->t, file), ERRNO(ENOSPC));
+	file_io_set_hook(NULL, NULL);
+	assert_string_equal(read_file(f, n), "");
+	forget(f, n);
+	fixture_reopen(f, BUCKET_READ_WRITE);
+	assert_ok(look(f, f->root, "a", &n, &st));
+	assert_string_equal(read_file(f, n), "");
+	forget(f, n);
+}
+
 /* A handle that was closed after the file was listed, found in the state that it was left in. */
 static void test_forgotten_while_open(void **state)
 {
@@ -427,6 +453,7 @@ int main(void)
 		TEST(test_times_stay),
 		TEST(test_times_move),
 		TEST(test_linger),
+		TEST(test_no_room_at_close),
 		TEST(test_forgotten_while_open),
 		TEST(test_suspect_sizes),
 		TEST(test_loans),
