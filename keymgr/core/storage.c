@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/random.h"
 
-#define REFRESH_TRIES 5
+#define READ_TRIES 10
 
 void image_release(struct image *i)
 {
@@ -39,20 +39,44 @@ static enum err read_bytes(struct image *i, const char *name)
 	return e == ERR_OK ? e : err_set(e, "cannot read the keystore %s: %s", name, err_text(e));
 }
 
-enum err image_read(int dir_fd, const char *name, struct image *out)
+/* 1 where `name` still leads to the file that was read. */
+static int is_named(int dir_fd, const char *name, const struct stat *st)
+{
+	struct stat there;
+
+	return fstatat(dir_fd, name, &there, 0) == 0 && there.st_dev == st->st_dev && there.st_ino == st->st_ino;
+}
+
+/* Whoever destroys key material overwrites the file that he replaced: bytes count only if the name still led to them
+ * when they were read. */
+static enum err open_and_read(int dir_fd, const char *name, struct image *out)
 {
 	enum err e;
 
-	*out = (struct image){ .fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) };
-	if (out->fd < 0 && errno == ENOENT)
-		return err_set(ERR_NOT_FOUND, "there is no keystore %s: rekeyctl init makes one", name);
-	if (out->fd < 0)
-		return err_set_errno("cannot open the keystore %s", name);
-	e = read_bytes(out, name);
-	if (e == ERR_OK) {
-		out->store = keystore_new();
-		e = out->store ? keystore_read_head(out->store, out->bytes, out->len, &out->head_len) : ERR_NO_MEMORY;
+	for (int i = 0; i < READ_TRIES; i++) {
+		*out = (struct image){ .fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) };
+		if (out->fd < 0 && errno == ENOENT)
+			return err_set(ERR_NOT_FOUND, "there is no keystore %s: rekeyctl init makes one", name);
+		if (out->fd < 0)
+			return err_set_errno("cannot open the keystore %s", name);
+		e = read_bytes(out, name);
+		if (e == ERR_OK && is_named(dir_fd, name, &out->st))
+			return ERR_OK;
+		image_release(out);
+		if (e != ERR_OK)
+			return e;
 	}
+	return err_set(ERR_BUSY, "the keystore %s changes all the time", name);
+}
+
+enum err image_read(int dir_fd, const char *name, struct image *out)
+{
+	enum err e = open_and_read(dir_fd, name, out);
+
+	if (e != ERR_OK)
+		return e;
+	out->store = keystore_new();
+	e = out->store ? keystore_read_head(out->store, out->bytes, out->len, &out->head_len) : ERR_NO_MEMORY;
 	if (e != ERR_OK)
 		image_release(out);
 	return e;
@@ -155,32 +179,14 @@ static enum err reload(struct keymgr *k)
 	return e;
 }
 
-/* 1 where the file is the one in memory. */
-static int is_current(const struct keymgr *k)
+enum err storage_refresh(struct keymgr *k)
 {
 	struct stat st;
 
-	return !k->stale && fstatat(k->dir_fd, k->name, &st, 0) == 0 &&
-	       st.st_dev == k->store_device && st.st_ino == k->store_inode;
-}
-
-enum err storage_refresh(struct keymgr *k)
-{
-	enum err e = ERR_OK;
-
-	/* The file may be replaced, and its bytes wiped, between opening and reading. */
-	for (int i = 0; i < REFRESH_TRIES && !is_current(k); i++) {
-		struct stat before, after;
-		int same = fstatat(k->dir_fd, k->name, &before, 0) == 0;
-
-		e = reload(k);
-		if (e == ERR_OK)
-			return e;
-		same = same && fstatat(k->dir_fd, k->name, &after, 0) == 0 && before.st_ino == after.st_ino;
-		if (same)
-			break;
-	}
-	return e;
+	if (!k->stale && fstatat(k->dir_fd, k->name, &st, 0) == 0 &&
+	    st.st_dev == k->store_device && st.st_ino == k->store_inode)
+		return ERR_OK;
+	return reload(k);
 }
 
 /* The generation that is about to be replaced stays as NAME.previous. */

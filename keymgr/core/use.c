@@ -70,7 +70,7 @@ enum err use_source(struct use *u, const void *blob, size_t len, enum key_call c
 		uuid_text(ref.key_id, id);
 		return err_set(ERR_KEY_NOT_FOUND, "the ciphertext is under key %s, which this keystore does not hold", id);
 	}
-	note_cmk(u, &u->source, cmk, "sourceKeyId");
+	note_cmk(u, &u->source, cmk, u->operation == USED_DECRYPT ? "keyId" : "sourceKeyId");
 	e = cmk_check(cmk, call);
 	if (e != ERR_OK)
 		return e;

@@ -1,4 +1,5 @@
 /* Noticing what other processes change. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -29,23 +30,28 @@ enum err keymgr_generation(struct keymgr *k, uint64_t *out)
 }
 
 /* A new generation comes by a rename; appended events and the state's writes are none. */
+static int watch_directory(const struct keymgr *k)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char *directory = strdup(k->path);
+
+	if (directory)
+		*(strrchr(directory, '/') + 1) = 0;
+	if (fd >= 0 && (!directory || inotify_add_watch(fd, directory, IN_MOVED_TO | IN_ONLYDIR) < 0)) {
+		close(fd);
+		fd = -1;
+	}
+	free(directory);
+	return fd;
+}
+
 int keymgr_watch(struct keymgr *k)
 {
-	char *slash;
 	int fd;
 
 	pthread_mutex_lock(&k->mutex);
-	if (k->watch_fd < 0) {
-		k->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-		slash = strrchr(k->path, '/');
-		*slash = 0;
-		if (k->watch_fd >= 0 &&
-		    inotify_add_watch(k->watch_fd, *k->path ? k->path : "/", IN_MOVED_TO | IN_ONLYDIR) < 0) {
-			close(k->watch_fd);
-			k->watch_fd = -1;
-		}
-		*slash = '/';
-	}
+	if (k->watch_fd < 0)
+		k->watch_fd = watch_directory(k);
 	fd = k->watch_fd;
 	pthread_mutex_unlock(&k->mutex);
 	return fd;
