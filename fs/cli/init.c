@@ -69,7 +69,7 @@ static enum err make_keystore(const char *path)
 		printf("It opens with the keyfile %s%s (mode 0600): keep a copy of both elsewhere.\n"
 		       "Without them nobody can read the bucket.\n", create.keyfile ? create.keyfile : path, create.keyfile ? "" : ".key");
 		if (!recovery_code)
-			printf("A recovery code to print and put away: `rekeyctl add-protector --kind recovery`.\n");
+			printf("A recovery code to print and put away: `rekeyctl add-protector --protector recovery-code`.\n");
 	} else {
 		printf("It opens with your passphrase: without it nobody can read the bucket.\n");
 	}
