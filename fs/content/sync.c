@@ -113,7 +113,7 @@ enum err sync_only(struct content *c)
 
 	if ((e = c->failed) || (e = sync_store(c)) || (e = note_failure(c, file_sync(c->fd))))
 		return e;
-	c->wrote = 0;
+	c->wrote = c->cut_fresh = 0;
 	each_group(c, land_one, &ignored);
 	return ERR_OK;
 }
@@ -127,13 +127,18 @@ enum err sync_settled(struct content *c)
 	return e;
 }
 
-enum err sync_make_room(struct content *c)
+enum err sync_before_close(struct content *c)
 {
-	if (!c->in_flight)
-		return sync_settled(c);
-	pthread_rwlock_unlock(&c->lock);
-	content_lock_quiet(c);
-	return content_may_write(c);
+	enum err e = c->failed;
+
+	if (c->read_only || !c->keys || e || (e = hold_drain(c)))
+		return e;
+	if (c->cut)
+		e = sync_settled(c);
+	/* Whoever opens it next does not know of a cut that is not durable. */
+	if (!e)
+		e = c->cut_fresh ? sync_only(c) : sync_store(c);
+	return e;
 }
 
 /* --- a sync without the lock -------------------------------------------------------------- */
@@ -189,6 +194,7 @@ static void fly_end(struct content *c, enum err result)
 	enum err e;
 
 	each_group(c, result ? abort_one : end_one, &e);
+	c->cut_fresh = result ? c->cut_fresh : 0;	/* no cut happens in flight */
 	note_failure(c, result);
 	group_trim(c);
 	pthread_mutex_lock(&c->flight_lock);
@@ -197,11 +203,25 @@ static void fly_end(struct content *c, enum err result)
 	pthread_mutex_unlock(&c->flight_lock);
 }
 
+/* Changes that came while the group's sync is in flight cannot be stored before it ends. */
+static int anything_held_back(const struct content *c)
+{
+	for (size_t i = 0; i < c->table_len; i++)
+		for (struct group *g = c->table[i]; g; g = g->next)
+			if (g->unstored && g->syncing)
+				return 1;
+	return 0;
+}
+
 enum err content_flush(struct content *c)
 {
 	enum err e = ERR_OK;
 
 	pthread_rwlock_wrlock(&c->lock);
+	if (anything_held_back(c)) {
+		pthread_rwlock_unlock(&c->lock);
+		content_lock_quiet(c);
+	}
 	if (!c->read_only && c->keys && !(e = c->failed))
 		e = sync_store(c);
 	pthread_rwlock_unlock(&c->lock);
@@ -213,7 +233,7 @@ enum err content_sync(struct content *c, int metadata)
 	enum err e = ERR_OK;
 
 	content_lock_quiet(c);
-	if (c->read_only || !c->keys)
+	if (c->read_only || !c->keys || (e = hold_drain(c)))
 		goto unlock;
 	if (c->cut) {
 		if (!(e = sync_settled(c)) && metadata)
@@ -239,8 +259,9 @@ enum err content_sync_begin(struct content *c, int *begun_out)
 
 	*begun_out = 0;
 	content_lock_quiet(c);
-	if (!c->read_only && c->keys && (c->wrote || c->cut || anything_unstored(c))) {
-		e = fly_begin(c);
+	if (!c->read_only && c->keys && (c->wrote || c->held_count || c->cut || anything_unstored(c))) {
+		if (!(e = hold_drain(c)))
+			e = fly_begin(c);
 		*begun_out = !e;
 	}
 	pthread_rwlock_unlock(&c->lock);
