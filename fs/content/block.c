@@ -86,6 +86,11 @@ enum err block_load(struct content *c, struct group *g, unsigned block, uint8_t 
 	enum err e = ERR_OK;
 
 	*len_out = 0;
+	if (g->held_mask >> block & 1) {
+		memcpy(out, g->held[block].data, g->held[block].len);
+		*len_out = g->held[block].len;
+		return ERR_OK;
+	}
 	if (!entry->slot) {
 		/* A hole: of a sparse file, or what was never synced. */
 		if (c->header.flags & HEADER_SPARSE || g->young || (g->absent && c->suspect))

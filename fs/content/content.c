@@ -363,9 +363,8 @@ enum err content_free(struct content *c)
 	if (!c || !registry_drop(c))
 		return ERR_OK;
 	pthread_rwlock_wrlock(&c->lock);
-	if (!c->read_only && c->keys && !c->failed) {
-		e = c->cut ? sync_settled(c) : sync_store(c);
-	}
+	if (!c->failed)	/* which was told when it happened */
+		e = sync_before_close(c);
 	pthread_rwlock_unlock(&c->lock);
 	if (e)
 		log_error("a file could not be stored at close: %s", err_message(e));
@@ -376,7 +375,7 @@ enum err content_free(struct content *c)
 int content_must_stay(struct content *c)
 {
 	pthread_rwlock_rdlock(&c->lock);
-	int stay = c->cut;
+	int stay = c->cut || c->held_count;
 	for (size_t i = 0; i < c->table_len && !stay; i++)
 		for (struct group *g = c->table[i]; g && !stay; g = g->next)
 			stay = g->in_place || g->punched;

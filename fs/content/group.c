@@ -52,10 +52,10 @@ static enum err table_add(struct content *c, struct group *g)
 	return ERR_OK;
 }
 
-static void group_free(struct group *g)
+static void group_free(struct content *c, struct group *g)
 {
-	if (g)
-		free(g->older);
+	hold_forget(c, g);
+	free(g->older);
 	free(g);
 }
 
@@ -68,7 +68,7 @@ static void forget_if(struct content *c, int (*drop)(const struct group *g, uint
 				continue;
 			}
 			*at = g->next;
-			group_free(g);
+			group_free(c, g);
 			c->group_count--;
 		}
 }
@@ -81,7 +81,7 @@ static int is_from(const struct group *g, uint64_t first)
 static int is_clean(const struct group *g, uint64_t first)
 {
 	(void)first;
-	return g->number && !g->dirty && !g->unstored && !g->syncing && !g->punched;
+	return g->number && !g->dirty && !g->unstored && !g->syncing && !g->punched && !g->held_mask;
 }
 
 void group_forget(struct content *c, uint64_t first)
@@ -170,7 +170,7 @@ static enum err group_new(struct content *c, uint64_t number, struct group **out
 	for (unsigned i = 0; i < GROUP_BLOCKS; i++)
 		g->keep[i] = PAGE_LEN;
 	if ((e = table_add(c, g))) {
-		group_free(g);
+		free(g);
 		return e;
 	}
 	*out = g;

@@ -17,6 +17,10 @@
 
 struct slots { uint64_t home; uint8_t spare; };
 
+/* A block's newest version while its group has no slot for it. */
+struct held { uint8_t *data; uint16_t len; struct tag_entry was; /* while it is written in place */ };
+#define HOLD_SCATTERED 12	/* so many blocks of a group go to spares in rounds; more are written in place */
+
 #define KEY_FOREIGN 2	/* tag_entry.newer of a block under an epoch that the header no longer has */
 
 struct group {
@@ -28,6 +32,8 @@ struct group {
 	uint16_t keep_next[GROUP_BLOCKS];	/* the same since the sync in flight began */
 	struct slots used_now, used_durable, used_syncing;
 	uint64_t has_durable, has_syncing;	/* blocks that the durable page, the sync in flight, has */
+	struct held *held;			/* GROUP_BLOCKS of them, or NULL */
+	uint64_t held_mask;			/* blocks that are held */
 	uint64_t punched;			/* homes to give back to the lower filesystem after the next sync */
 	uint64_t generation, stamp;		/* of the newest page */
 	uint32_t encryptions;
@@ -40,6 +46,7 @@ struct group {
 	unsigned young : 1;		/* a crash may have left it in part; repaired before its first write */
 	unsigned unsure : 1;		/* written by this mount, perhaps not yet durable: sync before its first write */
 	unsigned absent : 1;		/* no valid page */
+	unsigned sealed : 1;		/* what is held is sealed already, on its way to be written in place */
 };
 
 #define GROUPS_KEPT 4096	/* a file with more in memory forgets clean ones: 4,096 are 1 GiB of content, 16 MiB of memory */
@@ -57,7 +64,9 @@ struct content {
 	struct secret *keys;		/* 64 bytes: the file keys of slots 0 and 1; NULL while locked */
 	uint64_t size, lower_size;	/* plain size; st_size of the lower file */
 	int cut;			/* the lower file is longer than it may be: to be cut */
+	int cut_fresh;			/* it was cut, and no sync has made that durable yet */
 	int header_changed;		/* a key left the header: the other copy may still name it */
+	unsigned held_count;		/* blocks held in memory */
 	int wrote;			/* something was written since the last sync began */
 	enum err failed;		/* a sync failed: nothing more is promised until it is opened anew */
 	pthread_mutex_t flight_lock;	/* guards in_flight */
@@ -160,13 +169,24 @@ enum err block_put(struct content *c, struct group *g, unsigned block, const voi
 enum err sync_only(struct content *c);
 /* The same, and the cut of the lower file that is owed. */
 enum err sync_settled(struct content *c);
+/* Before the descriptor closes: all that is held or dirty to the lower file, and the cut that is owed. */
+enum err sync_before_close(struct content *c);
 /* All dirty tag pages to the lower file; mtime of the lower file stays. */
 enum err sync_store(struct content *c);
-/* In the middle of a change that found no room: waits for a sync in flight, or syncs.  The lock may be given up in between. */
-enum err sync_make_room(struct content *c);
-
 /* Everything stored or dirty in the group is durable now. */
 void sync_landed(struct group *g);
+
+/* --- hold.c --------------------------------------------------------------------- */
+
+/* The block's newest version is in memory from now on.  ERR_NO_MEMORY. */
+enum err hold_put(struct content *c, struct group *g, unsigned block, const void *data, size_t len);
+/* 1 where so much is held that it should be drained. */
+int hold_is_full(void);
+/* Writes what is held, with as many syncs as it takes (the lock held for changing, no sync in flight).  Where that fails what is held is lost. */
+enum err hold_drain(struct content *c);
+/* Forget what the group holds. */
+void hold_forget(struct content *c, struct group *g);
+void hold_forget_all(struct content *c);
 
 /* --- resize.c ------------------------------------------------------------------- */
 

@@ -27,6 +27,8 @@ enum err content_lock(struct content *c)
 	content_lock_quiet(c);
 	if (c->keys) {
 		if (!c->read_only && !c->failed)
+			e = hold_drain(c);
+		if (!e && !c->read_only && !c->failed)
 			e = sync_settled(c);
 		group_forget(c, 1);	/* tag pages tell nothing, but are of no use now */
 		secret_free(c->keys);

@@ -258,7 +258,7 @@ enum err content_migrate_step(struct content *c, enum migrate_mode mode, const u
 
 	*next_out = MIGRATE_SYNC;
 	content_lock_quiet(c);
-	if (!(e = content_may_write(c)))
+	if (!(e = content_may_write(c)) && !(e = hold_drain(c)))
 		e = step_keeping_time(c, mode, to, suite, force, budget, next_out, &bytes);
 	pthread_rwlock_unlock(&c->lock);
 	if (bytes_out)

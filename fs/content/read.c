@@ -12,7 +12,7 @@ static unsigned run_length(const struct group *g, unsigned block, unsigned max)
 	while (n < max && block + n < GROUP_BLOCKS) {
 		const struct tag_entry *e = &first[n];
 
-		if (e->slot != first->slot + n || e->length != PAGE_LEN || e->newer != first->newer ||
+		if (g->held_mask >> (block + n) & 1 || e->slot != first->slot + n || e->length != PAGE_LEN || e->newer != first->newer ||
 		    (e->slot - 1u >= GROUP_BLOCKS) != (first->slot - 1u >= GROUP_BLOCKS))
 			break;
 		n++;
@@ -63,7 +63,7 @@ static enum err read_group(struct content *c, struct group *g, uint64_t offset, 
 		const struct tag_entry *entry = &g->now[block];
 		size_t part = PAGE_LEN - from < len ? PAGE_LEN - from : len;
 
-		if (!from && len >= PAGE_LEN && entry->slot && entry->length == PAGE_LEN && entry->newer < c->header.slot_count) {
+		if (!from && len >= PAGE_LEN && entry->slot && !(g->held_mask >> block & 1) && entry->length == PAGE_LEN && entry->newer < c->header.slot_count) {
 			unsigned count = run_length(g, block, (unsigned)(len / PAGE_LEN));
 
 			e = read_run(c, g, block, count, out);

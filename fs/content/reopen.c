@@ -25,11 +25,9 @@ out:
 
 enum err content_settle(struct content *c)
 {
-	enum err e = ERR_OK;
-
 	content_lock_quiet(c);
-	if (!c->read_only && c->keys && !(e = c->failed))
-		e = c->cut ? sync_settled(c) : sync_store(c);
+	enum err e = sync_before_close(c);
+
 	pthread_rwlock_unlock(&c->lock);
 	return e;
 }

@@ -75,6 +75,7 @@ static enum err cut_lower(struct content *c)
 	if ((uint64_t)st.st_size > want) {
 		if ((e = file_truncate(c->fd, want)))
 			return e;
+		c->cut_fresh = 1;
 		struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, st.st_mtim };
 		if (futimens(c->fd, times))
 			return err_errno();
@@ -158,9 +159,11 @@ enum err resize_grow(struct content *c, uint64_t size)
 		return ERR_ERRNO + EFBIG;
 	if ((e = group_get(c, 0, &first)) || (e = group_ready(c, first)))
 		return e;
-	if (c->cut && (size > GROUP_PLAIN || end_group(c->size) > 0)) {
-		/* Else the old groups come back under the new size. */
-		if ((e = sync_settled(c)) || (e = file_sync(c->fd)))
+	if (size > GROUP_PLAIN || end_group(c->size) > 0) {
+		/* The cut is durable first: else the old groups come back under the new size. */
+		if (c->cut && (e = sync_settled(c)))
+			return e;
+		if (c->cut_fresh && (e = sync_only(c)))
 			return e;
 	}
 	if (first->in_place && (e = sync_only(c)))
@@ -289,6 +292,10 @@ enum err content_truncate(struct content *c, uint64_t size, const uint8_t *new_k
 	content_lock_quiet(c);
 	if ((e = content_may_write(c)))
 		goto unlock;
+	if (!size)
+		hold_forget_all(c);
+	if ((e = hold_drain(c)))
+		goto unlock;
 	if (size > c->size)
 		e = grow_by_truncate(c, size);
 	else if (size < c->size)
@@ -385,7 +392,7 @@ enum err content_punch(struct content *c, uint64_t offset, uint64_t len, int kee
 	if (end < offset || end > PLAIN_MAX)
 		return ERR_ERRNO + EFBIG;
 	content_lock_quiet(c);
-	if ((e = content_may_write(c)))
+	if ((e = content_may_write(c)) || (e = hold_drain(c)))
 		goto unlock;
 	if (offset < c->size && len)
 		e = punch(c, offset, end < c->size ? end : c->size);
@@ -437,7 +444,7 @@ enum err content_seek(struct content *c, uint64_t offset, int whence, uint64_t *
 		if ((e = group_get(c, number, &g)))
 			break;
 		unsigned i = (unsigned)(at / PAGE_LEN % GROUP_BLOCKS);
-		while (i < GROUP_BLOCKS && (g->now[i].slot != 0) != (whence == SEEK_DATA)) {
+		while (i < GROUP_BLOCKS && (g->now[i].slot != 0 || g->held_mask >> i & 1) != (whence == SEEK_DATA)) {
 			at = (at / PAGE_LEN + 1) * PAGE_LEN;
 			i++;
 		}

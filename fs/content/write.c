@@ -37,6 +37,7 @@ struct part {
 	struct scratch *s;
 	struct aead *cipher;
 	unsigned key;
+	int hold;	/* so many blocks are overwritten that they are held, to be written in place */
 	/* The run that is being gathered: blocks [block, block + count) in slots from `slot` on, `len` bytes. */
 	unsigned block, count;
 	int slot;
@@ -79,12 +80,13 @@ undo:
 /* Seal a block's next version into the run; a run ends where the lower file is not contiguous or a block is short. */
 static enum err run_add(struct part *p, unsigned block, const void *data, size_t len)
 {
-	int slot = group_slot(p->c, p->g, block);
+	int held = p->g->held_mask >> block & 1, slot;
 	struct tag_entry entry = { 0 };
 	enum err e;
 
+	slot = held || (p->hold && p->g->now[block].slot) || p->g->in_place ? -1 : group_slot(p->c, p->g, block);
 	if (slot < 0)
-		return ERR_BUSY;
+		return hold_put(p->c, p->g, block, data, len);
 	int side_by_side = p->count && block == p->block + p->count && slot == p->slot + (int)p->count &&
 			   (slot >= (int)GROUP_BLOCKS) == (p->slot >= (int)GROUP_BLOCKS) && p->len == (size_t)p->count * PAGE_LEN;
 	if (p->count && !side_by_side && (e = run_flush(p)))
@@ -118,7 +120,7 @@ static enum err block_content(struct part *p, uint64_t offset, const uint8_t *by
 	*data_out = bytes;
 	if (!from && len >= length)
 		return ERR_OK;
-	if (p->g->now[block].slot && (e = block_load(c, p->g, block, merged, &had)))
+	if ((p->g->now[block].slot || p->g->held_mask >> block & 1) && (e = block_load(c, p->g, block, merged, &had)))
 		return e;
 	if (had < length)
 		memset(merged + had, 0, length - had);
@@ -127,7 +129,17 @@ static enum err block_content(struct part *p, uint64_t offset, const uint8_t *by
 	return ERR_OK;
 }
 
-/* As much of the write as this group takes before it needs a sync (ERR_BUSY); `done_out` bytes are in. */
+/* More blocks of the part have a version in a slot than are worth spares. */
+static int is_bulk(const struct group *g, unsigned first, size_t blocks)
+{
+	unsigned present = 0;
+
+	for (size_t i = 0; i < blocks; i++)
+		present += g->now[first + i].slot != 0;
+	return present > HOLD_SCATTERED;
+}
+
+/* Writes one group's share; where it fails `done_out` bytes are in. */
 static enum err write_part(struct content *c, struct group *g, const uint8_t *bytes, size_t len, uint64_t offset, size_t *done_out)
 {
 	struct part p = { .c = c, .g = g, .key = content_newest(c), .s = scratch_get() };
@@ -138,12 +150,11 @@ static enum err write_part(struct content *c, struct group *g, const uint8_t *by
 	*done_out = 0;
 	if (!p.s)
 		return ERR_NO_MEMORY;
-	if (g->in_place)
-		return ERR_BUSY;
 	if ((e = block_cipher(c, g->number, p.key, &p.cipher)))
 		return e;
 	unsigned first = (unsigned)(offset / PAGE_LEN % GROUP_BLOCKS);
 	size_t blocks = (offset % PAGE_LEN + len + PAGE_LEN - 1) / PAGE_LEN;
+	p.hold = is_bulk(g, first, blocks);
 	random_bytes(p.s->nonces + (size_t)first * AEAD_NONCE_LEN, blocks * AEAD_NONCE_LEN);
 	while (added < len) {
 		unsigned block = (unsigned)(offset / PAGE_LEN % GROUP_BLOCKS);
@@ -164,134 +175,10 @@ static enum err write_part(struct content *c, struct group *g, const uint8_t *by
 		offset += some;
 	}
 	flushed = run_flush(&p);
-	if (!flushed && (!e || e == ERR_BUSY))
+	if (!flushed && !e)
 		*done_out = added;
 	aead_put(p.cipher);
 	return flushed ? flushed : e;
-}
-
-/* --- bulk overwrites, in place ------------------------------------------------------------ */
-
-/* The blocks [first, first + count) of one group in a bulk overwrite. */
-struct stretch { struct group *g; unsigned first, count; size_t at; };
-
-static enum err bulk_stretch(struct content *c, uint64_t number, size_t blocks, size_t at, struct stretch *out)
-{
-	unsigned first = (unsigned)((number + at) % GROUP_BLOCKS);
-	size_t count = GROUP_BLOCKS - first < blocks - at ? GROUP_BLOCKS - first : blocks - at;
-
-	*out = (struct stretch){ NULL, first, (unsigned)count, at };
-	return group_get(c, (number + at) / GROUP_BLOCKS, &out->g);
-}
-
-/* Seal a stretch for the slots that its blocks are in. */
-static enum err bulk_seal(struct content *c, const struct stretch *s, const uint8_t *bytes, uint8_t *cipher, struct tag_entry *was)
-{
-	unsigned key = content_newest(c);
-	uint8_t nonces[GROUP_BLOCKS * AEAD_NONCE_LEN];
-	struct group *g = s->g;
-	struct aead *a;
-	enum err e;
-
-	if ((e = block_cipher(c, g->number, key, &a)))
-		return e;
-	random_bytes(nonces, (size_t)s->count * AEAD_NONCE_LEN);
-	for (unsigned i = 0; i < s->count; i++) {
-		struct tag_entry entry = { 0 };
-		int slot = g->now[s->first + i].slot - 1;
-
-		was[i] = g->now[s->first + i];
-		block_seal(c, a, g, s->first + i, key, bytes + (size_t)i * PAGE_LEN, PAGE_LEN, cipher + (size_t)i * PAGE_LEN, &entry,
-			   nonces + (size_t)i * AEAD_NONCE_LEN);
-		memcpy(g->now[s->first + i].nonce, entry.nonce, sizeof entry.nonce);
-		memcpy(g->now[s->first + i].tag, entry.tag, sizeof entry.tag);
-		group_set(g, s->first + i, slot, key, PAGE_LEN);
-	}
-	aead_put(a);
-	return ERR_OK;
-}
-
-/* Writes a stretch in place.  Where that fails, what was not written holds its old version again. */
-static enum err bulk_write_data(struct content *c, const struct stretch *s, const uint8_t *cipher, const struct tag_entry *was)
-{
-	struct group *g = s->g;
-	enum err e = ERR_OK;
-
-	g->in_place = 1;
-	for (unsigned i = 0, n; i < s->count; i += n) {
-		int slot = g->now[s->first + i].slot - 1;
-
-		for (n = 1; i + n < s->count && g->now[s->first + i + n].slot - 1 == slot + (int)n && slot + (int)n != (int)GROUP_BLOCKS; n++)
-			;
-		if (!e)
-			e = file_write(c->fd, cipher + (size_t)i * PAGE_LEN, (size_t)n * PAGE_LEN, layout_slot(g->number, (unsigned)slot));
-		for (unsigned j = i; e && j < i + n; j++) {
-			group_undo(g, s->first + j, &was[j]);
-			g->unstored = 1;	/* the page says otherwise: written anew after the next sync */
-		}
-	}
-	return e;
-}
-
-/* Before the flush: everything holds its old version, and a page that says otherwise is superseded. */
-static void bulk_undo(struct content *c, uint64_t number, size_t sealed, const struct tag_entry *was)
-{
-	struct stretch s;
-
-	for (size_t at = 0; at < sealed && !bulk_stretch(c, number, sealed, at, &s); at += s.count)
-		for (unsigned i = 0; i < s.count; i++) {
-			group_undo(s.g, s.first + i, &was[at + i]);
-			s.g->dirty = s.g->unstored = 1;
-		}
-}
-
-/* How many whole, present, full blocks from block number `number` on a bulk overwrite may take. */
-static size_t bulk_extent(struct content *c, uint64_t number, size_t max)
-{
-	size_t n = 0;
-
-	while (n < max) {
-		struct group *g;
-		unsigned i = (unsigned)((number + n) % GROUP_BLOCKS);
-
-		if (group_get(c, (number + n) / GROUP_BLOCKS, &g) || g->absent || g->young || g->unsure)
-			break;
-		if (!g->now[i].slot || g->now[i].length != PAGE_LEN || g->now[i].newer >= c->header.slot_count)
-			break;
-		n++;
-	}
-	return n;
-}
-
-/* Tag pages, one flush, the data in place (FORMAT.md, "Crash rules", 7).  The caller has synced: every group's durable page is what holds. */
-static enum err bulk_write(struct content *c, uint64_t number, size_t blocks, const uint8_t *bytes)
-{
-	uint8_t *cipher = malloc(blocks * PAGE_LEN);
-	struct tag_entry *was = malloc(blocks * sizeof *was);
-	enum err e = cipher && was ? ERR_OK : ERR_NO_MEMORY;
-	struct stretch s = { 0 };
-	size_t sealed = 0;
-
-	for (; sealed < blocks && !e; sealed += e ? 0 : s.count) {
-		if (!(e = bulk_stretch(c, number, blocks, sealed, &s)))
-			e = bulk_seal(c, &s, bytes + sealed * PAGE_LEN, cipher + sealed * PAGE_LEN, was + sealed);
-		if (!e && (e = group_store(c, s.g)))
-			bulk_undo(c, number + sealed, s.count, was + sealed);
-	}
-	if (!e && (e = file_sync(c->fd)))
-		c->failed = e;	/* the kernel tells it once: nothing may be promised after */
-	if (e)
-		bulk_undo(c, number, sealed, was);
-	for (size_t at = 0; at < blocks && (!e || sealed == blocks) && !c->failed; at += s.count) {
-		enum err more = bulk_stretch(c, number, blocks, at, &s);
-
-		if (more || (more = bulk_write_data(c, &s, cipher + at * PAGE_LEN, was + at)))
-			e = e ? e : more;
-	}
-	content_changed(c);
-	free(was);
-	free(cipher);
-	return e;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -305,7 +192,7 @@ static enum err prepare(struct content *c, uint64_t offset, uint64_t end, struct
 
 	if ((e = group_get(c, offset / GROUP_PLAIN, out)) || (e = group_get(c, 0, &first)))
 		return e;
-	if (c->in_flight && (c->cut || (*out)->young || (*out)->unsure || first->young || first->unsure ||
+	if (c->in_flight && (c->cut || c->cut_fresh || (*out)->young || (*out)->unsure || first->young || first->unsure ||
 			     (end > c->size && first->in_place)))
 		return ERR_BUSY;
 	if ((e = group_ready(c, *out)))
@@ -329,10 +216,19 @@ static void take_back_size(struct content *c, uint64_t size, uint64_t reached)
 		c->size = reached > size ? reached : size;
 }
 
+/* In the middle of a change: the lock is given up until no sync is in flight. */
+static enum err wait_for_flight(struct content *c)
+{
+	if (!c->in_flight)
+		return ERR_OK;
+	pthread_rwlock_unlock(&c->lock);
+	content_lock_quiet(c);
+	return content_may_write(c);
+}
+
 static enum err write_locked(struct content *c, const uint8_t *bytes, size_t len, uint64_t offset)
 {
 	uint64_t old_size = c->size;
-	int dry = 0;	/* rounds without progress */
 	enum err e = ERR_OK;
 
 	while (len) {
@@ -343,34 +239,18 @@ static enum err write_locked(struct content *c, const uint8_t *bytes, size_t len
 		if ((e = content_may_write(c)))
 			break;
 		e = prepare(c, offset, offset + part, &g);
+		if (e == ERR_BUSY || (!e && hold_is_full() && c->held_count)) {
+			if ((e = wait_for_flight(c)) || (e = hold_drain(c)))
+				break;
+			continue;
+		}
 		if (!e)
 			e = write_part(c, g, bytes, part, offset, &done);
 		bytes += done;
 		offset += done;
 		len -= done;
-		part -= done;
-		dry = done ? 0 : dry + 1;
-		if (e != ERR_BUSY) {
-			if (e)
-				break;
-			continue;
-		}
-		if (dry > 8) {
-			e = err_set(ERR_INTERNAL, "no slot for a block");
+		if (e)
 			break;
-		}
-		if ((e = sync_make_room(c)))
-			break;
-		if (part < (GROUP_SPARES + 1) * PAGE_LEN || offset % PAGE_LEN || c->in_flight || sync_only(c))
-			continue;
-		size_t bulk = bulk_extent(c, offset / PAGE_LEN, len / PAGE_LEN);
-		if (bulk <= GROUP_SPARES)
-			continue;
-		if ((e = bulk_write(c, offset / PAGE_LEN, bulk, bytes)))
-			break;
-		bytes += bulk * PAGE_LEN;
-		offset += bulk * PAGE_LEN;
-		len -= bulk * PAGE_LEN;
 	}
 	if (e)
 		take_back_size(c, old_size, offset);
