@@ -7,6 +7,10 @@ setup() {
 	new_key
 }
 
+teardown() {
+	[ -z "${mounted:-}" ] || "$BUILD/rekeyfs" umount "$mounted"
+}
+
 # blob: something encrypted under $key; the key is then needed by what nobody can count.
 encrypted() {
 	ok encrypt --key-id "$key" --plaintext aGVsbG8=
@@ -279,6 +283,18 @@ replica() {
 	ok run-due
 	[ "$(member Waiting)" = 1 ]
 	[ "$(state_of "$key")" = PendingDeletion ]
+}
+
+@test "of a mounted bucket it is said that the mount moves the files" {
+	need_program rekeyfs
+	need_fuse
+	mkdir "$BATS_TEST_TMPDIR/bucket" "$BATS_TEST_TMPDIR/plain"
+	"$BUILD/rekeyfs" init "$BATS_TEST_TMPDIR/bucket" --key "$key"
+	"$BUILD/rekeyfs" mount "$BATS_TEST_TMPDIR/bucket" "$BATS_TEST_TMPDIR/plain" 3>&-
+	mounted=$BATS_TEST_TMPDIR/plain
+	ok schedule-key-deletion --key-id "$key" --pending-window-in-days 7
+	[[ "$stderr" == *"moved by the mount itself"*"$BATS_TEST_TMPDIR/bucket"* ]]
+	[[ "$stderr" != *"migrate run"* ]]
 }
 
 @test "destroy-key-material: not the current one, not what is needed" {
