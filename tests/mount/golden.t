@@ -8,7 +8,7 @@ need_command getfattr
 
 golden=$TMPDIR/golden
 mkdir "$golden"
-tar -C "$golden" -xJf "$TOP/tests/golden/bucket.tar.xz"
+tar -C "$golden" --xattrs --xattrs-include='user.*' -xJf "$TOP/tests/golden/bucket.tar.xz"
 chown -R 0:0 "$golden"
 bucket=$golden/bucket
 export REKEYFS_KEYSTORE=$golden/keystore
