@@ -175,6 +175,17 @@ static enum err set_inode(struct node *n, const struct reach *r, const struct tr
 	return e;
 }
 
+/* A file without a name or a handle: the kernel writes the times of what it still caches of it, and cares for no answer but "done". */
+static int is_farewell(const struct node *n, unsigned set)
+{
+	return n->dead && !(set & ~(TREE_SET_ATIME | TREE_SET_MTIME | TREE_SET_ATIME_NOW | TREE_SET_MTIME_NOW));
+}
+
+static void last_attributes(const struct node *n, struct stat *out)
+{
+	*out = (struct stat){ .st_dev = n->dev, .st_ino = n->ino, .st_mode = n->mode };
+}
+
 enum err tree_setattr(struct tree *t, struct node *n, struct open_file *f, const struct tree_attr *a, unsigned set, struct stat *out)
 {
 	struct reach r;
@@ -197,6 +208,9 @@ enum err tree_setattr(struct tree *t, struct node *n, struct open_file *f, const
 	if (e == ERR_OK) {
 		node_note(t, n, &lower);
 		plain_attributes(t, n, &lower, out);
+	} else if (e == ERR_ERRNO + ESTALE && is_farewell(n, set)) {
+		last_attributes(n, out);
+		e = ERR_OK;
 	}
 	names_release(t);
 	return e;

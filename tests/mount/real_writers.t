@@ -76,6 +76,20 @@ bucket_mount
 for verb in blocks append locked mapped; do
 	check "$verb" writers "$verb"
 done
+# The kernel writes the times of an inode that nobody has open and no directory names.
+removed() {
+	python3 -c '
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.write(fd, b"x" * 5000)
+os.unlink(sys.argv[1])
+os.pwrite(fd, b"y" * 5000, 3000)
+assert os.pread(fd, 9000, 0) == b"x" * 3000 + b"y" * 5000 and os.fstat(fd).st_nlink == 0
+os.fsync(fd)
+os.pwrite(fd, b"z", 0)
+os.close(fd)' "$mnt/removed" && sync -f "$mnt"
+}
+check "one is removed while it is written" removed
 sums=$(cd "$mnt" && sha256sum blocks append locked mapped)
 bucket_remount
 drop_caches
