@@ -1,10 +1,13 @@
 #include "fs/check/inventory.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "fs/check/file_keys.h"
 #include "fs/check/key_facts.h"
 #include "fs/content/content.h"
+
+_Static_assert(offsetof(struct inventory_open, file_id) == 0, "by_file compares what stands first");
 
 static enum err find_row(struct inventory *i, const struct key_slot *slot, struct inventory_row **out)
 {
@@ -57,6 +60,21 @@ static enum err count_keys(struct inventory *i, const struct file_keys *keys)
 	return ERR_OK;
 }
 
+static int by_file(const void *a, const void *b)
+{
+	return memcmp(a, b, UUID_LEN);	/* of struct inventory_open: the id stands first */
+}
+
+/* While a cut is delayed the lower size tells too much. */
+static uint64_t size_of(const struct inventory *i, const struct file_keys *keys)
+{
+	const struct inventory_open *open = NULL;
+
+	if (i->open_count && keys->count)
+		open = bsearch(keys->copies[0].file_id, i->open, i->open_count, sizeof(*i->open), by_file);
+	return open ? open->size : keys->size;
+}
+
 static enum err count_entry(void *context, const struct walk_entry *entry)
 {
 	struct inventory *i = context;
@@ -73,6 +91,7 @@ static enum err count_entry(void *context, const struct walk_entry *entry)
 	i->files++;
 	if (e != ERR_OK || (!keys.count && (keys.damaged || entry->st.st_size > 0)))
 		return add_unreadable(i, entry->path);
+	keys.size = size_of(i, &keys);
 	i->bytes += keys.size;
 	i->empty += !keys.count;
 	return keys.count ? count_keys(i, &keys) : ERR_OK;
@@ -86,16 +105,34 @@ enum err inventory_take(int dir_fd, const char *path, const char *name, struct i
 	return name ? walk_file(&start, name, count_entry, out) : walk_tree(&start, count_entry, out);
 }
 
-static int flush_open(void *context, struct content *c)
+static int note_open(void *context, struct content *c)
 {
+	struct inventory *i = context;
+	struct content_keys keys;
+
 	content_flush(c);
+	content_get_keys(c, &keys);
+	if (i->open_count == i->open_room) {
+		size_t room = i->open_room ? 2 * i->open_room : 64;
+		struct inventory_open *wider = realloc(i->open, room * sizeof(*wider));
+
+		if (!wider)
+			return 1;
+		i->open = wider;
+		i->open_room = room;
+	}
+	memcpy(i->open[i->open_count].file_id, keys.file_id, UUID_LEN);
+	i->open[i->open_count++].size = content_size(c);
 	return 0;
 }
 
 enum err inventory_take_open(struct bucket *b, const struct location *at, struct inventory *out)
 {
 	memset(out, 0, sizeof(*out));
-	content_each(b, flush_open, NULL);
+	if (content_each(b, note_open, out))
+		return ERR_NO_MEMORY;
+	if (out->open_count)
+		qsort(out->open, out->open_count, sizeof(*out->open), by_file);
 	return location_walk(b, at, count_entry, out);
 }
 
@@ -104,6 +141,7 @@ void inventory_release(struct inventory *i)
 	for (size_t n = 0; n < i->unreadable_kept; n++)
 		free(i->unreadable_paths[n]);
 	free(i->rows);
+	free(i->open);
 	memset(i, 0, sizeof(*i));
 }
 

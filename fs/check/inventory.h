@@ -12,6 +12,7 @@
 #define INVENTORY_UNREADABLE_KEPT 1000
 
 struct inventory_row { struct key_ref ref; uint64_t files, bytes; };
+struct inventory_open { uint8_t file_id[UUID_LEN]; uint64_t size; };
 
 struct inventory {
 	struct inventory_row *rows;
@@ -21,6 +22,8 @@ struct inventory {
 	uint64_t unreadable;
 	char *unreadable_paths[INVENTORY_UNREADABLE_KEPT];	/* cipher paths */
 	size_t unreadable_kept;
+	struct inventory_open *open;	/* files whose size memory knows better: by id */
+	size_t open_count, open_room;
 };
 
 /* Without a key: the tree below `dir_fd`, whose cipher path is `path`; or one file of it (`name` not NULL). */

@@ -84,8 +84,10 @@ void job_display_table(const json_t *jobs)
 	json_array_foreach(jobs, i, job) {
 		const json_t *p = json_object_get(job, "Progress");
 
-		printf("%-36s  %-9s %-8s %-9s %10llu %10llu  %s\n", text_of(job, "JobId"), text_of(job, "Status"), text_of(job, "Kind"),
-		       text_of(job, "Mode"), number_of(p, "Files"), number_of(p, "FilesTotal"), text_of(job, "Path"));
+		const char *point = json_string_value(json_object_get(job, "MountPoint"));
+
+		printf("%-36s  %-9s %-8s %-9s %10llu %10llu  %s%s\n", text_of(job, "JobId"), text_of(job, "Status"), text_of(job, "Kind"),
+		       text_of(job, "Mode"), number_of(p, "Files"), number_of(p, "FilesTotal"), point ? point : "", text_of(job, "Path"));
 		if (json_object_get(job, "Reason"))
 			printf("    %s\n", text_of(job, "Reason"));
 	}

@@ -102,18 +102,21 @@ static void mounts_release(struct mounts *m)
 	free(m->points);
 }
 
-/* All mounts' jobs in one list, {"Jobs": […]}. */
+/* All mounts' jobs in one list, {"Jobs": […]}, each with its mount point. */
 static enum err list_all(json_t **reply)
 {
 	struct mounts m = { .points = NULL };
-	json_t *jobs = json_array(), *one;
+	json_t *jobs = json_array(), *one, *job;
 	struct subject s;
+	size_t n;
 
 	clients_each(add_mount, &m);
 	for (size_t i = 0; i < m.count; i++) {
 		if (subject_find(m.points[i], 1, &s) != ERR_OK)
 			continue;
 		if (ask(&s, "migrate-list", NULL, &one) == ERR_OK) {
+			json_array_foreach(json_object_get(one, "Jobs"), n, job)
+				json_object_set_new(job, "MountPoint", json_string(m.points[i]));
 			json_array_extend(jobs, json_object_get(one, "Jobs"));
 			json_decref(one);
 		}

@@ -40,14 +40,13 @@ static char *real_parent(const char *path)
 	return out;
 }
 
-/* What is left of an absolute path behind the root of its mount. */
-static enum err below_mount(const char *path, dev_t device, char **out)
+/* An absolute path as the root of its mount, and what is left behind that. */
+static enum err split_at_mount(const char *path, dev_t device, char **point, char **plain)
 {
 	char *at = strdup(path);
 	size_t root = at ? strlen(at) : 0;
 	struct stat st;
 
-	*out = NULL;
 	if (!at)
 		return ERR_NO_MEMORY;
 	for (;;) {
@@ -60,9 +59,10 @@ static enum err below_mount(const char *path, dev_t device, char **out)
 			break;
 		root = strlen(at);
 	}
-	*out = strdup(path[root] == '/' ? path + root + 1 : path + root);
+	*point = root ? strndup(path, root) : strdup("/");
+	*plain = strdup(path[root] == '/' ? path + root + 1 : path + root);
 	free(at);
-	return *out ? ERR_OK : ERR_NO_MEMORY;
+	return *point && *plain ? ERR_OK : ERR_NO_MEMORY;
 }
 
 static int is_mounted(dev_t device)
@@ -82,7 +82,7 @@ static enum err find(const char *absolute, const struct stat *st, struct subject
 	size_t len;
 
 	if (is_mounted(st->st_dev))
-		return below_mount(absolute, st->st_dev, &out->plain);
+		return split_at_mount(absolute, st->st_dev, &out->point, &out->plain);
 	out->bucket = bucket_find_root(absolute);
 	if (!out->bucket)
 		return err_set(ERR_NOT_FOUND, "%s is neither on a mounted bucket nor in a bucket", out->path);
@@ -114,6 +114,7 @@ enum err subject_find(const char *path, int follow, struct subject *out)
 
 void subject_release(struct subject *s)
 {
+	free(s->point);
 	free(s->plain);
 	free(s->bucket);
 	free(s->cipher);
@@ -132,7 +133,8 @@ json_t *subject_request(const struct subject *s, const char *verb)
 enum err subject_call(const struct subject *s, json_t *request, json_t **reply_out)
 {
 	struct client *c;
-	enum err e = client_open_path(s->path, &c);
+	/* By the root: a symlink or FIFO has no attribute that names its bucket. */
+	enum err e = client_open_path(s->point, &c);
 
 	*reply_out = NULL;
 	if (e != ERR_OK) {

@@ -12,7 +12,8 @@
 
 struct subject {
 	const char *path;	/* as it was given; the caller's */
-	char *plain;		/* on a mount: plain path from the mount's root; else NULL */
+	char *point;		/* on a mount: its root; else NULL */
+	char *plain;		/* on a mount: plain path from there; else NULL */
 	char *bucket;		/* not mounted: the bucket's root */
 	char *cipher;		/* not mounted: cipher path in it, "" for the root */
 };
