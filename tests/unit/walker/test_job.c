@@ -77,10 +77,11 @@ static void a_job_is_stored_whole(void **state)
 	memset(j->failures, 0, sizeof(j->failures));
 	memset(back->failures, 0, sizeof(back->failures));
 	assert_memory_equal(j, back, sizeof(*j));
+	job_free(back);
 	assert_ok(job_remove(w->b, j->id));
 	assert_err(job_load(w->b, name, &back), ERR_NOT_FOUND);
+	assert_null(back);
 	job_free(j);
-	job_free(back);
 	world_free(w);
 }
 
