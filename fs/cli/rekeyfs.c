@@ -38,7 +38,9 @@ static int is_mount_form(int argc, char **argv)
 {
 	struct stat st;
 
-	return argc >= 3 && argv[1][0] != '-' && !is_verb(argv[1]) && stat(argv[1], &st) == 0 && S_ISDIR(st.st_mode);
+	if (argc < 3 || argv[1][0] == '-' || is_verb(argv[1]))
+		return 0;
+	return strchr(argv[1], '/') || (stat(argv[1], &st) == 0 && S_ISDIR(st.st_mode));
 }
 
 int main(int argc, char **argv)
