@@ -191,7 +191,10 @@ static void a_torn_line_is_cut_off_by_the_next(void **state)
 	fixture_key(f);
 	fixture_file(f, ".events", file);
 	to = fopen(file, "a");
+	/* Longer than the line that comes. */
 	fputs("{\"eventVersion\":\"1.0\",\"sequ", to);
+	for (int i = 0; i < 5000; i++)
+		fputc('x', to);
 	fclose(to);
 	assert_ok(keymgr_events(f->k, 1, NULL, NULL));
 	assert_ok(keymgr_disable_key(f->k, f->key));
@@ -246,6 +249,7 @@ static void without_the_log_changes_are_refused_and_decryption_goes_on(void **st
 	assert_err(keymgr_create_key(f->k, "x", NULL), ERR_ERRNO + ENOSPC);
 	assert_ok(keymgr_generation(f->k, &after));
 	assert_int_equal(before, after);
+	assert_int_equal(fixture_state(f), KEY_ENABLED);
 	assert_ok(keymgr_decrypt_data_key(f->k, b.bytes, b.len, &context, &s, &ref));
 	secret_free(s);
 	file_io_set_hook(NULL, NULL);

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "base/clock.h"
 #include "keymgr/core/lease.h"
 #include "keymgr/core/manager.h"
@@ -237,6 +239,35 @@ static void what_buckets_use_is_not_counted(void **state)
 	assert_true(usage.tracked_since <= usage.when);
 }
 
+/* What a process encrypted is counted although it was killed right after. */
+static void the_first_of_a_kind_is_counted_for_good(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t out[CIPHERTEXT_MAX];
+	struct key_ref ref;
+	struct material m;
+	struct keymgr *k;
+	struct secret *s;
+	size_t len;
+	int status;
+	pid_t pid;
+
+	fixture_key(f);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		_exit(keymgr_open(f->path, NULL, 1, &k) != ERR_OK ||
+		      keymgr_encrypt(k, f->key, NULL, "x", 1, out, &len, &ref) != ERR_OK ||
+		      keymgr_client_data_key(k, f->key, NULL, 32, &s, out, &len, &ref) != ERR_OK);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	m = only_material(f);
+	assert_int_equal(m.ciphertexts, 1);
+	assert_int_equal(m.data_keys, 1);
+}
+
 static void limits_of_plaintexts(void **state)
 {
 	static uint8_t plain[PLAINTEXT_MAX + 1];
@@ -358,6 +389,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_context_matches_in_any_order),
 	TEST(a_blob_of_another_keystore),
 	TEST(what_buckets_use_is_not_counted),
+	TEST(the_first_of_a_kind_is_counted_for_good),
 	TEST(limits_of_plaintexts),
 	TEST(re_encrypting),
 	TEST(a_thousand_keys_open_within_a_second),

@@ -256,21 +256,36 @@ static void check_materials(struct keymgr *k)
 	}
 }
 
-/* Opens, checks what must always hold, and tells what is in it. */
-static char *observe(const char *path)
+static int pass_over(void *context, const struct bucket_instance *b)
 {
-	struct keymgr *k;
+	return 0;
+}
+
+/* What a handle knows once it has looked again. */
+static char *observe_handle(struct keymgr *k)
+{
 	char *text = NULL;
 	size_t len;
 	FILE *to = open_memstream(&text, &len);
 
-	assert_ok(keymgr_open(path, &quiet, 1, &k));
-	assert_ok(keymgr_events(k, 1, NULL, NULL));
+	assert_ok(keymgr_list_buckets(k, pass_over, NULL));
 	check_materials(k);
 	describe(k, to);
 	describe_ledger(k, to);
-	keymgr_close(k);
 	fclose(to);
+	return text;
+}
+
+/* Opens, checks what must always hold, and tells what is in it. */
+static char *observe(const char *path)
+{
+	struct keymgr *k;
+	char *text;
+
+	assert_ok(keymgr_open(path, &quiet, 1, &k));
+	assert_ok(keymgr_events(k, 1, NULL, NULL));
+	text = observe_handle(k);
+	keymgr_close(k);
 	return text;
 }
 
@@ -327,7 +342,7 @@ static void discard(char path[static FIXTURE_PATH])
 /* Returns whether the fault was reached. */
 static int run_failing(int call, enum fault fault, int at, const char *before, const char *after)
 {
-	char path[FIXTURE_PATH], *now;
+	char path[FIXTURE_PATH], *now, *here;
 	struct keymgr *k;
 	enum err e;
 	int reached;
@@ -345,8 +360,12 @@ static int run_failing(int call, enum fault fault, int at, const char *before, c
 	if (strcmp(now, after) != 0 && (e == ERR_OK || strcmp(now, before) != 0))
 		fail_msg("%s, fault %d at %d, returned %d (%s):\n%snot\n%snor\n%s", calls[call].name, (int)fault, at, (int)e,
 			 err_message(e), now, before, after);
+	/* The same handle sees what the file has, and goes on. */
+	here = observe_handle(k);
+	if (strcmp(here, now) != 0)
+		fail_msg("%s, fault %d at %d: the handle has\n%snot\n%s", calls[call].name, (int)fault, at, here, now);
+	free(here);
 	free(now);
-	/* The same handle goes on. */
 	e = keymgr_update_description(k, key_b, "afterwards");
 	if (e != ERR_OK)
 		fail_msg("after %s, fault %d at %d: %s", calls[call].name, (int)fault, at, err_message(e));
@@ -439,6 +458,42 @@ static void the_process_dies(void **state)
 	run_all(FAULT_DEATH);
 }
 
+/* Writes to one descriptor fail. */
+static int refuse_writes(void *fd, const struct file_io_event *event)
+{
+	return event->call == FILE_IO_WRITE && event->fd == *(int *)fd ? ENOSPC : 0;
+}
+
+/* The ledger follows a new root key before another one comes, or none comes. */
+static void the_ledger_is_never_left_two_root_keys_behind(void **state)
+{
+	char path[FIXTURE_PATH], *now, *before;
+	struct keymgr *k;
+	int fd;
+
+	fresh_copy(path);
+	before = observe(path);
+	assert_ok(keymgr_open(path, &quiet, 1, &k));
+	assert_ok(keymgr_list_buckets(k, pass_over, NULL));
+	fd = k->ledger_fd;
+	file_io_set_hook(refuse_writes, &fd);
+	assert_ok(keymgr_rotate_root(k));
+	assert_err(keymgr_rotate_root(k), ERR_ERRNO + ENOSPC);
+	assert_err(keymgr_update_description(k, key_b, "no"), ERR_ERRNO + ENOSPC);
+	file_io_set_hook(NULL, NULL);
+	now = observe(path);
+	assert_string_equal(now, before);
+	free(now);
+	assert_ok(keymgr_rotate_root(k));
+	assert_ok(keymgr_rotate_root(k));
+	keymgr_close(k);
+	now = observe(path);
+	assert_string_equal(now, before);
+	free(now);
+	free(before);
+	discard(path);
+}
+
 /* Making a keystore: it is there or it is not, and can be made again. */
 static void making_one_fails(void **state)
 {
@@ -518,6 +573,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_call_fails),
 	cmocka_unit_test(every_call_fails_from_then_on),
 	cmocka_unit_test(the_process_dies),
+	cmocka_unit_test(the_ledger_is_never_left_two_root_keys_behind),
 	cmocka_unit_test(making_one_fails),
 };
 
