@@ -75,7 +75,10 @@ struct keymgr_create_options {
 /* A new keystore at `path` (its directory is made, mode 0700).  ERR_EXISTS. */
 enum err keymgr_create(const char *path, const struct keymgr_create_options *options);
 
-/* ERR_NOT_FOUND, ERR_LOCKED (no protector opens it), ERR_FORMAT, ERR_NOT_AUTHENTIC, ERR_ROLLBACK.
+/* ERR_NOT_FOUND, ERR_LOCKED (no protector opens it), ERR_FORMAT, ERR_NOT_AUTHENTIC, ERR_ROLLBACK.  Any later call may
+ * give these too, since it looks at the file: ERR_LOCKED where the protector that opened it was removed or changed
+ * (open it again), ERR_CONFLICT where another keystore took its place.  A keystore that cannot be written opens and
+ * decrypts; what changes it is ERR_REFUSED.  Secrets do not survive a fork: open it in the process that uses it.
  * Due work (rotations, deletions) is done at opening unless `no_due`. */
 enum err keymgr_open(const char *path, const struct unlock *unlock, int no_due, struct keymgr **out);
 void keymgr_close(struct keymgr *k);
@@ -87,7 +90,8 @@ void keymgr_id(const struct keymgr *k, uint8_t out[static UUID_LEN]);
 /* A number that grows with every change of keys, aliases or states by any process; cheap (a stat
  * or less).  A mount compares it each second. */
 enum err keymgr_generation(struct keymgr *k, uint64_t *out);
-/* An inotify descriptor that becomes readable when the keystore may have changed; owned by `k`. */
+/* An inotify descriptor that becomes readable when the keystore may have changed; owned by `k`.  It is read
+ * away by keymgr_generation(), which is what to call then.  -1 where the system gives none. */
 int keymgr_watch(struct keymgr *k);
 
 /* --- data keys: what a mount uses ---------------------------------------------- */
@@ -101,7 +105,8 @@ enum err keymgr_decrypt_data_key(struct keymgr *k, const void *blob, size_t len,
 				 struct secret **key_out, struct key_ref *ref_out);
 /* MigrateDataKey: the one operation that a key in PendingDeletion (or a disabled one: no) still does.  Re-wraps
  * a data key under an enabled KEY, for the context of a registered bucket (`bucket_id` must be the value of
- * the context's "bucket"), and returns the new blob; the plaintext never leaves the key manager. */
+ * the context's "bucket", as UUID text; ERR_REFUSED where that is not registered), and returns the new blob; the
+ * plaintext never leaves the key manager. */
 enum err keymgr_migrate_data_key(struct keymgr *k, const void *blob, size_t len, const struct context *context,
 				 const char *to_key, struct blob *blob_out, struct key_ref *ref_out);
 /* What a blob says of itself in clear, without any key.  ERR_CIPHERTEXT. */
@@ -159,7 +164,8 @@ enum err keymgr_list_materials(struct keymgr *k, const char *key, int (*each)(vo
 /* Ordinal of a material, 0 where unknown. */
 int keymgr_material_ordinal(struct keymgr *k, const struct key_ref *ref);
 
-/* Through the same gate as a whole key: refused unless proved unused (or never used). */
+/* Through the same gate as a whole key: ERR_REFUSED, with the reasons, unless proved unused (or never used), and for
+ * the current one; ERR_NOT_FOUND, ERR_KEY_DESTROYED. */
 enum err keymgr_destroy_material(struct keymgr *k, const char *key, const uint8_t material[static MATERIAL_ID_LEN], int ignore_external);
 
 struct deletion_options { int window_days /* 0: 30 */; int shred; const char *confirm /* shred: the id typed again */; int ignore_external; };
@@ -215,7 +221,8 @@ enum err keymgr_find_bucket(struct keymgr *k, const uint8_t bucket_id[static UUI
 enum err keymgr_anchor_bucket(struct keymgr *k, const uint8_t instance_id[static UUID_LEN], uint64_t checkpoint, uint64_t policy_generation);
 
 /* What a mount tells of its bucket keys.  A lease is taken when a data key for a bucket context is generated or
- * decrypted for `instance_id`; it ends by itself after its TTL (BUCKET_KEY_TTL), or when the mount acknowledges. */
+ * decrypted for `instance_id` (take it before: a key that is stopped in between then refuses); it ends by itself after
+ * its TTL (BUCKET_KEY_TTL and a minute), or when the mount acknowledges.  Taking a young one again costs nothing. */
 #define BUCKET_KEY_TTL 86400
 enum err keymgr_take_lease(struct keymgr *k, const uint8_t instance_id[static UUID_LEN], const uint8_t key_id[static KEY_ID_LEN]);
 /* "I hold no bucket key of this CMK that could still encrypt": the barrier; the scan begins after. */
@@ -251,11 +258,13 @@ enum err keymgr_list_protectors(struct keymgr *k, int (*each)(void *context, con
 /* Adds a protector with a new random code; the caller prints and wipes it. */
 enum err keymgr_add_recovery(struct keymgr *k, char code_out[static RECOVERY_CODE_LEN + 1], uint8_t id_out[static UUID_LEN]);
 enum err keymgr_add_protector(struct keymgr *k, enum protector_kind kind, const struct unlock *secret_from, uint8_t id_out[static UUID_LEN]);
-/* Refused for the last one (ERR_REFUSED); makes a new root key. */
+/* Refused for the last one (ERR_REFUSED); makes a new root key.  Whoever opened the keystore by it is locked out. */
 enum err keymgr_remove_protector(struct keymgr *k, const uint8_t id[static UUID_LEN]);
 enum err keymgr_change_passphrase(struct keymgr *k, const uint8_t *id /* or NULL: the only one */, const struct unlock *new_secret);
 enum err keymgr_rotate_root(struct keymgr *k);
-/* One sealed file with a passphrase of its own. */
+/* One sealed file with a passphrase of its own.  Restoring (from a backup, or from a keystore file as it stands, such as
+ * PATH.previous under another name) makes a new root key, one protector and the next generation; ERR_EXISTS where
+ * there is anything at `path`. */
 enum err keymgr_backup(struct keymgr *k, const char *file, const struct unlock *secret);
 enum err keymgr_restore(const char *file, const struct unlock *backup_secret, const char *path, const struct keymgr_create_options *options, uint64_t *generation_out);
 /* Signature over a proof (Ed25519, libsodium crypto_sign_detached) and the public key. */

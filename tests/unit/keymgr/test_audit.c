@@ -186,6 +186,8 @@ static void a_torn_line_is_cut_off_by_the_next(void **state)
 {
 	struct fixture *f = *state;
 	char file[FIXTURE_PATH];
+	uint8_t *bytes;
+	size_t len;
 	FILE *to;
 
 	fixture_key(f);
@@ -200,6 +202,9 @@ static void a_torn_line_is_cut_off_by_the_next(void **state)
 	assert_ok(keymgr_disable_key(f->k, f->key));
 	assert_ok(keymgr_events(f->k, 1, NULL, NULL));
 	assert_int_equal(fixture_events(f, "DisableKey"), 2);
+	bytes = fixture_load(file, &len);
+	assert_int_equal(bytes[len - 1], '\n');
+	free(bytes);
 }
 
 /* Somebody without the key adds a line: the log is broken there, and ours go on from what we know. */
