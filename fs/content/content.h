@@ -79,9 +79,13 @@ enum err content_sync(struct content *c, int metadata);
  * sync_begin returns ERR_OK with *begun_out 0 where nothing was dirty (then no sync_end).  `ok` 0: the sync failed, nothing is promised. */
 enum err content_sync_begin(struct content *c, int *begun_out);
 void content_sync_end(struct content *c, int ok);
+/* Whoever has several files between sync_begin and sync_end holds this meanwhile: sync_begin waits for a file that is in flight, and
+ * two that went through the files in different orders would wait for each other. */
+void content_sync_many_lock(void);
+void content_sync_many_unlock(void);
 
 /* One checkpoint of the bucket (every 30 s while something is dirty, and at unmount): raises the stamp, sync_begin on every open content, syncfs,
- * sync_end, then the record.  One thread at a time. */
+ * sync_end, then the record.  Any thread: one waits for another. */
 enum err content_checkpoint(struct bucket *b);
 
 /* 1 where something was stored since the last checkpoint. */

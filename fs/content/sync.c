@@ -285,6 +285,19 @@ void content_sync_end(struct content *c, int ok)
 
 /* --- checkpoints ---------------------------------------------------------------------------- */
 
+/* Held by the mount's timer or the walker while many files are in flight. */
+static pthread_mutex_t many = PTHREAD_MUTEX_INITIALIZER;
+
+void content_sync_many_lock(void)
+{
+	pthread_mutex_lock(&many);
+}
+
+void content_sync_many_unlock(void)
+{
+	pthread_mutex_unlock(&many);
+}
+
 struct begun { struct content **list; size_t count, max; enum err e; };
 
 static int begin_each(void *context, struct content *c)
@@ -312,7 +325,7 @@ static int begin_each(void *context, struct content *c)
 	return 0;
 }
 
-enum err content_checkpoint(struct bucket *b)
+static enum err checkpoint(struct bucket *b)
 {
 	struct begun all = { 0 };
 	uint64_t seen = atomic_load(&content_changes), covered;
@@ -333,6 +346,14 @@ enum err content_checkpoint(struct bucket *b)
 	enum err e = bucket_checkpoint_commit(b, covered);
 	if (!e)
 		atomic_store(&covered_changes, seen);
+	return e;
+}
+
+enum err content_checkpoint(struct bucket *b)
+{
+	content_sync_many_lock();
+	enum err e = checkpoint(b);
+	content_sync_many_unlock();
 	return e;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include "base/file_io.h"
 
@@ -18,6 +19,16 @@ static void give_back(struct run *r, const struct batch_item *item)
 		tree_content_done(r->w->tree, item->c);
 }
 
+/* A quarter of the descriptors that the process may have. */
+static unsigned batch_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 > BATCH_FILES)
+		return BATCH_FILES;
+	return limit.rlim_cur < 8 ? 1 : (unsigned)limit.rlim_cur / 4;
+}
+
 enum err batch_add(struct run *r, const struct batch_item *item, const char *path)
 {
 	struct batch *b = &r->batch;
@@ -29,9 +40,11 @@ enum err batch_add(struct run *r, const struct batch_item *item, const char *pat
 		give_back(r, item);
 		return ERR_NO_MEMORY;
 	}
+	if (!b->max)
+		b->max = batch_max();
 	b->count++;
 	b->bytes += item->size;
-	return b->count == BATCH_FILES || b->bytes >= BATCH_BYTES ? batch_run(r) : ERR_OK;
+	return b->count >= b->max || b->bytes >= BATCH_BYTES ? batch_run(r) : ERR_OK;
 }
 
 static void fail(struct batch_item *item, enum err e)
@@ -81,6 +94,7 @@ static void sync_all(struct run *r, int alone)
 	int any = 0;
 	enum err e;
 
+	content_sync_many_lock();
 	for (unsigned i = 0; i < r->batch.count; i++) {
 		struct batch_item *item = &r->batch.items[i];
 
@@ -102,6 +116,7 @@ static void sync_all(struct run *r, int alone)
 		if (e != ERR_OK && !item->done)
 			fail(item, e);
 	}
+	content_sync_many_unlock();
 }
 
 /* Sleeps as long as the job's bandwidth asks for, in pieces so that it can be told to stop. */

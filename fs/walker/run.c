@@ -337,6 +337,9 @@ static enum err pass(struct run *r)
 		return e;
 	}
 	content_each(r->w->b, flush_open, NULL);
+	/* What was written since the last checkpoint would be synced file by file before its first block moves. */
+	if (!r->counting && content_checkpoint_due())
+		content_checkpoint(r->w->b);
 	if (!r->counting && whole_bucket(r))
 		e = take_names_key(r);
 	if (e == ERR_OK)

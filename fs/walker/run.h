@@ -13,7 +13,7 @@
 #include "fs/check/location.h"
 #include "fs/walker/walker.h"
 
-#define BATCH_FILES 128
+#define BATCH_FILES 512	/* less where few files may be open */
 #define BATCH_BYTES ((uint64_t)64 << 20)
 #define PENDING_MAX 64
 
@@ -81,7 +81,7 @@ struct batch_item {
 	char error[256];
 	uint64_t size, moved;
 };
-struct batch { struct batch_item items[BATCH_FILES]; unsigned count; uint64_t bytes; };
+struct batch { struct batch_item items[BATCH_FILES]; unsigned count, max; uint64_t bytes; };
 
 struct run;
 /* Takes what `item` names for itself (its content also on failure); `path` is copied. */

@@ -472,15 +472,28 @@ static void *write_on(void *argument)
 	return NULL;
 }
 
+/* As a mount's timer does, but all the time. */
+static void *checkpoint_on(void *argument)
+{
+	struct writing *g = argument;
+
+	while (!atomic_load(&g->stop)) {
+		assert_ok(content_checkpoint(g->w->b));
+		g->rounds++;
+	}
+	return NULL;
+}
+
 static void files_are_written_meanwhile(void **state)
 {
 	struct world *w = world_new();
 	struct job_request q = { .path = "", .to = "alias/two", .mode = MIGRATE_REENCRYPT };
 	struct job_request back = { .path = "", .to = "alias/one", .mode = MIGRATE_REENCRYPT };
 	struct writing writers[3] = { { .w = w, .path = "a" }, { .w = w, .path = "b" }, { .w = w, .path = "c" } };
+	struct writing checkpoints = { .w = w };
 	char id[JOB_ID_LEN + 1];
 	struct walker *walker;
-	pthread_t threads[3];
+	pthread_t threads[3], timer;
 
 	for (int i = 0; i < 3; i++) {
 		writers[i].size = 300000u * (unsigned)i;
@@ -490,6 +503,7 @@ static void files_are_written_meanwhile(void **state)
 	assert_ok(walker_start(w->t, &walker));
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, write_on, &writers[i]), 0);
+	assert_int_equal(pthread_create(&timer, NULL, checkpoint_on, &checkpoints), 0);
 	for (int i = 0; i < 6; i++) {
 		assert_ok(walker_submit(walker, i % 2 ? &back : &q, id));
 		wait_for(walker, id, "Complete");
@@ -498,6 +512,9 @@ static void files_are_written_meanwhile(void **state)
 		atomic_store(&writers[i].stop, 1);
 		pthread_join(threads[i], NULL);
 	}
+	atomic_store(&checkpoints.stop, 1);
+	pthread_join(timer, NULL);
+	assert_true(checkpoints.rounds > 0);
 	walker_stop(walker);
 	world_unmount(w, 1);
 	world_mount(w);
