@@ -62,6 +62,20 @@ static enum err set_threads(struct mount_request *r, const char *value)
 	return ERR_OK;
 }
 
+static enum err set_bwlimit(struct mount_request *r, const char *value)
+{
+	unsigned long long rate;
+	enum err e = config_size(value, &rate);
+
+	r->options.walker.bandwidth = e == ERR_OK ? rate : 0;
+	return e;
+}
+
+static enum err set_hours(struct mount_request *r, const char *value)
+{
+	return walker_parse_hours(value, &r->options.walker);
+}
+
 /* Key options of fstab, where there is no other place; those of the command line win. */
 static enum err keep_first(const char **to, const char *value)
 {
@@ -92,7 +106,7 @@ static enum err set_extpass(struct mount_request *r, const char *value)
 
 static const struct { const char *name; setter set; } values[] = {
 	{ "idle", set_idle }, { "rollback", set_rollback }, { "log", set_log }, { "log-level", set_log_level },
-	{ "threads", set_threads }, { "keystore", set_keystore }, { "keyfile", set_keyfile },
+	{ "bwlimit", set_bwlimit }, { "hours", set_hours }, { "threads", set_threads }, { "keystore", set_keystore }, { "keyfile", set_keyfile },
 	{ "passfile", set_passfile }, { "extpass", set_extpass },
 };
 
@@ -190,7 +204,13 @@ enum err mount_request_init(struct mount_request *r)
 		e = mount_request_set(r, "log", s->log);
 	if (e == ERR_OK && s->log_level)
 		e = mount_request_set(r, "log-level", s->log_level);
-	return e == ERR_USAGE ? err_set(e, "configuration, [mount]: %s", err_message(e)) : e;
+	if (e == ERR_USAGE)
+		return err_set(e, "configuration, [mount]: %s", err_message(e));
+	if (e == ERR_OK && s->bwlimit)
+		e = mount_request_set(r, "bwlimit", s->bwlimit);
+	if (e == ERR_OK && s->hours)
+		e = mount_request_set(r, "hours", s->hours);
+	return e == ERR_USAGE ? err_set(e, "configuration, [walker]: %s", err_message(e)) : e;
 }
 
 void mount_request_release(struct mount_request *r)

@@ -21,6 +21,7 @@
 #include "base/uuid.h"
 #include "fs/bucket/bucket.h"
 #include "fs/tree/tree.h"
+#include "fs/walker/walker.h"
 #include "keymgr/keymgr.h"
 
 #define MOUNT_TYPE "rekeyfs"		/* "fuse.rekeyfs" in the mount table */
@@ -36,6 +37,7 @@ struct mount_options {
 	int refuse_rollback;
 	long idle_seconds;		/* unmount after this long without a request; 0: never */
 	unsigned threads;		/* 0: chosen by the number of processors */
+	struct walker_limits walker;
 	int foreground;
 	const char *log;		/* file, "syslog", or NULL: standard error in the foreground, syslog otherwise */
 	enum log_level log_level;

@@ -5,6 +5,8 @@ static enum err start(struct mount *m, void **state_out)
 	struct walker *w;
 	enum err e = walker_start(m->tree, &w);
 
+	if (e == ERR_OK)
+		walker_set_limits(w, &m->options->walker);
 	*state_out = w;
 	return e;
 }

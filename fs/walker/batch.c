@@ -57,11 +57,11 @@ static void fail(struct batch_item *item, enum err e)
 /* What one step may move: the batch's bytes are shared out, and no second's bandwidth is passed at once. */
 static uint64_t budget(const struct run *r)
 {
-	uint64_t bytes = BATCH_BYTES / (r->batch.count ? r->batch.count : 1);
+	uint64_t bytes = BATCH_BYTES / (r->batch.count ? r->batch.count : 1), rate = limits_bandwidth(r->w, r->job);
 
-	if (r->job && r->job->bandwidth && bytes > r->job->bandwidth)
-		bytes = r->job->bandwidth;
-	return bytes > STEP_MIN || (r->job && r->job->bandwidth) ? bytes : STEP_MIN;
+	if (rate && bytes > rate)
+		bytes = rate;
+	return bytes > STEP_MIN || rate ? bytes : STEP_MIN;
 }
 
 static uint64_t step_all(struct run *r, uint64_t *moved)
@@ -122,17 +122,18 @@ static void sync_all(struct run *r, int alone)
 /* Sleeps as long as the job's bandwidth asks for, in pieces so that it can be told to stop. */
 static void pace(struct run *r, uint64_t moved)
 {
+	uint64_t rate = limits_bandwidth(r->w, r->job);
 	struct timespec now;
 
 	r->paced_bytes += moved;
-	if (!r->job || !r->job->bandwidth)
+	if (!rate)
 		return;
 	if (!r->paced.tv_sec)
 		clock_gettime(CLOCK_MONOTONIC, &r->paced);
 	while (!run_must_leave(r)) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		double spent = (double)(now.tv_sec - r->paced.tv_sec) + (double)(now.tv_nsec - r->paced.tv_nsec) / 1e9;
-		double wait = (double)r->paced_bytes / (double)r->job->bandwidth - spent;
+		double wait = (double)r->paced_bytes / (double)rate - spent;
 
 		if (wait <= 0)
 			break;

@@ -237,7 +237,7 @@ static json_t *failures_json(struct walker *w, const struct job *j)
 
 json_t *walker_job_json(struct walker *w, const struct job *j)
 {
-	char id[UUID_TEXT_LEN + 1];
+	char id[UUID_TEXT_LEN + 1], hours[32];
 	json_t *o;
 
 	uuid_text(j->id, id);
@@ -250,6 +250,10 @@ json_t *walker_job_json(struct walker *w, const struct job *j)
 		return json_object();
 	if (j->reason != JOB_NO_REASON)
 		json_object_set_new(o, "Reason", reason_json(w, j));
+	else if (!job_is_over(j) && !limits_open(w)) {
+		limits_text(w, hours, sizeof(hours));
+		json_object_set_new(o, "Reason", json_sprintf("jobs run from %s", hours));
+	}
 	json_object_set_new(o, "Failed", json_integer((json_int_t)j->failed));
 	json_object_set_new(o, "Failures", failures_json(w, j));
 	json_object_set_new(o, "BandwidthLimit", json_integer((json_int_t)j->bandwidth));

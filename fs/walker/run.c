@@ -17,7 +17,7 @@
 
 int run_must_leave(const struct run *r)
 {
-	return atomic_load(&r->w->stopping) || (r->job && atomic_load(&r->w->wish));
+	return atomic_load(&r->w->stopping) || (r->job && atomic_load(&r->w->wish)) || (r->job && !r->counting && !limits_open(r->w));
 }
 
 /* --- what is told while it runs ------------------------------------------------------------ */
@@ -487,7 +487,7 @@ void run_job(struct walker *w, struct job *job)
 	if (e == ERR_CANCELLED && wish)
 		set_status(r, wish, JOB_BY_PERSON);
 	else if (e == ERR_CANCELLED)
-		tell(r, 1);		/* the walker stops: it goes on from here */
+		tell(r, 1);		/* the walker stops, or its hours are over: it goes on from here */
 	else if (e != ERR_OK)
 		end_with_error(r, e);
 	else

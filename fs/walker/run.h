@@ -43,6 +43,8 @@ struct walker {
 	size_t drifted_count, drifted_room;
 	atomic_int stopping;
 	atomic_int wish;		/* enum job_status that a person wants for `active`: JOB_PAUSED or JOB_CANCELLED; 0 none */
+	atomic_uint_fast64_t bandwidth;	/* struct walker_limits */
+	atomic_uint from, until;
 	/* the running thread's own: */
 	struct pending_key pending[PENDING_MAX];
 	unsigned pending_count;
@@ -129,6 +131,14 @@ enum err run_failed(struct run *r, const char *path, enum err e);
 void automatic_look(struct walker *w);
 /* After a deletion job: the scan, and its report to the key manager. */
 enum err automatic_scan(struct walker *w, const uint8_t key_id[static KEY_ID_LEN]);
+
+/* --- limits.c -------------------------------------------------------------------------------- */
+
+/* 1 where jobs may run at this time of the day. */
+int limits_open(struct walker *w);
+uint64_t limits_bandwidth(struct walker *w, const struct job *job /* or NULL */);
+/* "22:00 to 06:00" */
+void limits_text(struct walker *w, char *out, size_t room);
 
 /* --- walker.c --------------------------------------------------------------------------------- */
 

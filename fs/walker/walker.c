@@ -182,7 +182,7 @@ static void work(struct walker *w)
 	while (!atomic_load(&w->stopping)) {
 		automatic_look(w);
 		take_drifted(w);
-		job = next_job(w);
+		job = limits_open(w) ? next_job(w) : NULL;
 		if (!job)
 			break;
 		run_one(w, job);

@@ -29,6 +29,16 @@ enum err walker_open(struct tree *t, struct walker **out);
 /* Lets the step under way end (at most a few seconds), stores the jobs, frees.  NULL is fine. */
 void walker_stop(struct walker *w);
 
+/* What jobs keep to that say nothing else themselves. */
+struct walker_limits {
+	uint64_t bandwidth;		/* bytes a second, 0: no limit */
+	unsigned from, until;		/* minutes of the local day in which jobs run; equal: always */
+};
+/* "22:00-06:00".  ERR_USAGE. */
+enum err walker_parse_hours(const char *text, struct walker_limits *out);
+/* Before the first kick, or at any time. */
+void walker_set_limits(struct walker *w, const struct walker_limits *limits);
+
 /* Keys, policies or time may have changed: look again soon (the thread looks by itself every 60 s).  Cheap, never blocks for long. */
 void walker_kick(struct walker *w);
 /* For tree_events.drift: what `n` holds came under another policy.  Only queues; `n` is looked at before it returns. */

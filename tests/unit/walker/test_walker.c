@@ -444,6 +444,45 @@ static void a_job_is_paused_and_goes_on(void **state)
 	world_free(w);
 }
 
+static void jobs_keep_to_their_hours(void **state)
+{
+	static const char *const wrong[] = { "", "22", "22:00", "22:00-", "22:00-06:00x", "22:60-06:00", "25:00-06:00", "-1:00-06:00", "a:b-c:d" };
+	struct world *w = world_new();
+	struct job_request q = { .path = "", .to = "alias/two", .mode = MIGRATE_REENCRYPT };
+	struct walker_limits limits = { .bandwidth = 0 };
+	time_t now = time(NULL);
+	char id[JOB_ID_LEN + 1];
+	struct walker *walker;
+	struct tm day;
+	json_t *job;
+
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_err(walker_parse_hours(wrong[i], &limits), ERR_USAGE);
+	assert_ok(walker_parse_hours("22:00-06:30", &limits));
+	assert_int_equal(limits.from, 22 * 60);
+	assert_int_equal(limits.until, 6 * 60 + 30);
+	assert_ok(walker_parse_hours("00:00-24:00", &limits));
+	assert_int_equal(limits.from, limits.until);
+	world_write(w, "f", 1, 5000);
+	assert_non_null(localtime_r(&now, &day));
+	limits.from = (unsigned)(day.tm_hour * 60 + day.tm_min + 120) % 1440;
+	limits.until = (limits.from + 60) % 1440;
+	assert_ok(walker_start(w->t, &walker));
+	walker_set_limits(walker, &limits);
+	assert_ok(walker_submit(walker, &q, id));
+	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+	assert_ok(walker_job(walker, id, &job));
+	assert_status(job, "New");
+	assert_non_null(strstr(json_string_value(json_object_get(job, "Reason")), "jobs run from"));
+	json_decref(job);
+	world_clock(w, 150 * 60);
+	walker_kick(walker);
+	wait_for(walker, id, "Complete");
+	walker_stop(walker);
+	assert_int_equal(world_key_of(w, "f"), 2);
+	world_free(w);
+}
+
 struct writing { struct world *w; const char *path; atomic_int stop; uint64_t size; unsigned rounds; };
 
 /* Appends, and writes over what is there. */
@@ -612,6 +651,7 @@ int main(void)
 		cmocka_unit_test(requests_that_make_no_sense_are_refused),
 		cmocka_unit_test(a_dry_run_counts_and_moves_nothing),
 		cmocka_unit_test(a_job_is_paused_and_goes_on),
+		cmocka_unit_test(jobs_keep_to_their_hours),
 		cmocka_unit_test(files_are_written_meanwhile),
 		cmocka_unit_test(a_rename_brings_files_under_the_new_policy),
 		cmocka_unit_test(a_rotation_is_followed_where_the_policy_says_so),
