@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -75,6 +76,7 @@ static void address(int dir_fd, const char *name, struct sockaddr_un *out)
 enum err control_socket_listen(const char *instance, int read_only, int *fd_out, int *dir_fd_out, char name_out[static 64])
 {
 	struct sockaddr_un at;
+	char temporary[32];
 	int fd = -1;
 	enum err e = make_directory(dir_fd_out);
 
@@ -85,18 +87,23 @@ enum err control_socket_listen(const char *instance, int read_only, int *fd_out,
 		snprintf(name_out, 64, "%.36s.ro-%d" SUFFIX, instance, (int)getpid());
 	else
 		snprintf(name_out, 64, "%.36s" SUFFIX, instance);
-	unlinkat(*dir_fd_out, name_out, 0);
-	address(*dir_fd_out, name_out, &at);
+	/* It gets its name when it listens: under that name one that refuses is dead. */
+	snprintf(temporary, sizeof(temporary), "new-%d", (int)getpid());
+	unlinkat(*dir_fd_out, temporary, 0);
+	address(*dir_fd_out, temporary, &at);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || fchmodat(*dir_fd_out, name_out, 0600, 0) != 0 ||
-	    listen(fd, 16) != 0) {
+	flock(*dir_fd_out, LOCK_EX);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || fchmodat(*dir_fd_out, temporary, 0600, 0) != 0 ||
+	    listen(fd, 16) != 0 || renameat(*dir_fd_out, temporary, *dir_fd_out, name_out) != 0) {
 		e = err_set_errno("cannot open the control socket");
+		unlinkat(*dir_fd_out, temporary, 0);
 		if (fd >= 0)
 			close(fd);
 		close(*dir_fd_out);
 		*dir_fd_out = -1;
 		return e;
 	}
+	flock(*dir_fd_out, LOCK_UN);
 	*fd_out = fd;
 	return ERR_OK;
 }
@@ -123,9 +130,28 @@ enum err control_socket_peer(int fd, uid_t *uid_out, pid_t *pid_out)
 	return ERR_OK;
 }
 
-enum err control_socket_connect(int dir_fd, const char *name, int *fd_out, pid_t *pid_out)
+static int try_connect(int fd, int dir_fd, const char *name)
 {
 	struct sockaddr_un at;
+
+	address(dir_fd, name, &at);
+	return connect(fd, (struct sockaddr *)&at, sizeof(at));
+}
+
+/* What a killed mount has left.  Under the lock, so that none that has just taken its place is meant. */
+static void remove_dead(int fd, int dir_fd, const char *name)
+{
+	struct stat st;
+
+	if (fstat(dir_fd, &st) != 0 || st.st_uid != geteuid() || flock(dir_fd, LOCK_EX) != 0)
+		return;
+	if (try_connect(fd, dir_fd, name) != 0 && errno == ECONNREFUSED)
+		unlinkat(dir_fd, name, 0);
+	flock(dir_fd, LOCK_UN);
+}
+
+enum err control_socket_connect(int dir_fd, const char *name, int *fd_out, pid_t *pid_out)
+{
 	uid_t uid;
 	enum err e;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -133,12 +159,16 @@ enum err control_socket_connect(int dir_fd, const char *name, int *fd_out, pid_t
 	*fd_out = -1;
 	if (fd < 0)
 		return err_set_errno("cannot make a socket");
-	address(dir_fd, name, &at);
-	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
-		e = errno == ECONNREFUSED || errno == ENOENT ? err_set(ERR_NOT_FOUND, "no mount listens there") :
-							       err_set_errno("cannot reach the mount");
-	else
+	if (try_connect(fd, dir_fd, name) == 0) {
 		e = control_socket_peer(fd, &uid, pid_out);
+	} else if (errno == ECONNREFUSED) {
+		remove_dead(fd, dir_fd, name);
+		e = err_set(ERR_NOT_FOUND, "no mount listens there");
+	} else if (errno == ENOENT) {
+		e = err_set(ERR_NOT_FOUND, "no mount listens there");
+	} else {
+		e = err_set_errno("cannot reach the mount");
+	}
 	if (e == ERR_OK)
 		*fd_out = fd;
 	else

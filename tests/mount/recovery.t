@@ -37,6 +37,8 @@ with open(top + "/closed", "wb") as f:
 	f.write(b"c" * 5000)
 END
 exec 5> "$mnt/open"
+instance=$(status_of "$mnt" InstanceId)
+check "it has a control socket" bash -c "test -S /run/rekeyfs/$instance.sock || test \$(id -u) -ne 0"
 crash
 check "a killed mount answers ENOTCONN" answers_enotconn
 exec 5>&-
