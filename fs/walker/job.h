@@ -80,6 +80,9 @@ void job_free(struct job *j);
 enum err job_add_failure(struct job *j, const char *path, const char *error);
 void job_clear_failures(struct job *j);
 
+/* The JSON object alone.  print: malloc'd, NULL without memory.  parse: ERR_FORMAT. */
+char *job_print(const struct job *j);
+enum err job_parse(const char *text, size_t len, struct job **out);
 /* Store, load, remove; the directory is made when first needed.  Load: ERR_NOT_AUTHENTIC, ERR_FORMAT. */
 enum err job_store(struct bucket *b, const struct job *j);
 enum err job_load(struct bucket *b, const char *file, struct job **out);

@@ -92,8 +92,7 @@ static json_t *job_to_json(const struct job *j)
 
 enum err job_store(struct bucket *b, const struct job *j)
 {
-	char name[UUID_TEXT_LEN + sizeof(SUFFIX)], *text = NULL, *file = NULL;
-	json_t *o = job_to_json(j);
+	char name[UUID_TEXT_LEN + sizeof(SUFFIX)], *text = job_print(j), *file = NULL;
 	uint8_t seal[MAC_LEN];
 	enum err e;
 	int fd = -1;
@@ -101,7 +100,6 @@ enum err job_store(struct bucket *b, const struct job *j)
 
 	uuid_text(j->id, name);
 	strcat(name, SUFFIX);
-	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	len = text ? strlen(text) : 0;
 	file = malloc(HEAD_LEN + len + 1);
 	if (!text || !file) {
@@ -120,7 +118,6 @@ out:
 		close(fd);
 	free(text);
 	free(file);
-	json_decref(o);
 	return e;
 }
 
@@ -222,12 +219,37 @@ static enum err job_from_json(const json_t *o, struct job *j)
 	return e;
 }
 
+enum err job_parse(const char *text, size_t len, struct job **out)
+{
+	struct job *j = calloc(1, sizeof(*j));
+	json_t *o = NULL;
+	enum err e = j ? json_parse(text, len, &o) : ERR_NO_MEMORY;
+
+	if (e == ERR_OK)
+		e = job_from_json(o, j);
+	json_decref(o);
+	if (e != ERR_OK) {
+		job_free(j);
+		j = NULL;
+	}
+	*out = j;
+	return e;
+}
+
+char *job_print(const struct job *j)
+{
+	json_t *o = job_to_json(j);
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	json_decref(o);
+	return text;
+}
+
 enum err job_load(struct bucket *b, const char *file, struct job **out)
 {
 	char id_text[UUID_TEXT_LEN + 1] = "";
 	uint8_t id[UUID_LEN], seal[MAC_LEN], found[MAC_LEN], *bytes = NULL;
 	struct job *j = NULL;
-	json_t *o = NULL;
 	size_t len = 0;
 	int fd = -1;
 	enum err e;
@@ -246,11 +268,7 @@ enum err job_load(struct bucket *b, const char *file, struct job **out)
 	if (e != ERR_OK)
 		goto out;
 	mac(b, id, bytes + HEAD_LEN, len - HEAD_LEN, seal);
-	e = secret_equal(seal, found, MAC_LEN) ? json_parse((char *)bytes + HEAD_LEN, len - HEAD_LEN, &o) : ERR_NOT_AUTHENTIC;
-	if (e != ERR_OK)
-		goto out;
-	j = calloc(1, sizeof(*j));
-	e = j ? job_from_json(o, j) : ERR_NO_MEMORY;
+	e = secret_equal(seal, found, MAC_LEN) ? job_parse((char *)bytes + HEAD_LEN, len - HEAD_LEN, &j) : ERR_NOT_AUTHENTIC;
 	if (e == ERR_OK && memcmp(j->id, id, UUID_LEN) != 0)
 		e = ERR_NOT_AUTHENTIC;
 out:
@@ -260,7 +278,6 @@ out:
 		job_free(j);
 	if (fd >= 0)
 		close(fd);
-	json_decref(o);
 	free(bytes);
 	return e;
 }
