@@ -84,7 +84,8 @@ class File:
         return ()
 
     def end_batch(self):
-        pass
+        """Before the mount is killed: it may hold what nobody synced in memory."""
+        self.sync()
 
     def close(self):
         if self.bucket and self in self.bucket.files:
