@@ -2,7 +2,7 @@
 # 100,000 files in one directory: created, listed, found, removed.
 . "$TOP/tests/lib/bucket.bash"
 need_command python3
-count=${MANY_FILES:-100000}
+count=${MANY_FILES:-$([ "${SANITIZE:-}" = 1 ] && echo 20000 || echo 100000)}
 
 many() {
 	python3 - "$1" "$mnt/many" "$count" <<-'END'
