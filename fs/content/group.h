@@ -65,7 +65,7 @@ struct content {
 	uint64_t size, lower_size;	/* plain size; st_size of the lower file */
 	int cut;			/* the lower file is longer than it may be: to be cut */
 	int cut_fresh;			/* it was cut, and no sync has made that durable yet */
-	int header_changed;		/* a key left the header: the other copy may still name it */
+	int header_changed;		/* while it is opened: a key was rewrapped on the way in */
 	unsigned held_count;		/* blocks held in memory */
 	int wrote;			/* something was written since the last sync began */
 	enum err failed;		/* a sync failed: nothing more is promised until it is opened anew */

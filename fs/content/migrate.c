@@ -69,10 +69,8 @@ static enum err rewrap_slot(struct content *c, unsigned i, const uint8_t *to)
 	enum err e = key_ring_wrap(c->b->ring, WRAP_FILE_KEY, to, c->header.file_id, c->header.slots[i].suite, c->header.slots[i].epoch,
 				   content_key(c, i), &slot);
 
-	if (!e) {
+	if (!e)
 		c->header.slots[i] = slot;
-		c->header_changed = 1;
-	}
 	return e;
 }
 
@@ -166,7 +164,6 @@ static void drop_old_key(struct content *c)
 		for (struct group *g = c->table[i]; g; g = g->next)
 			for (unsigned j = 0; j < GROUP_BLOCKS; j++)
 				g->now[j].newer = 0;	/* none was left under the other */
-	c->header_changed = 1;
 }
 
 static enum err reencrypt_step(struct content *c, struct group *first, uint64_t budget, uint64_t *bytes)

@@ -276,7 +276,6 @@ static enum err rekey_empty(struct content *c, const uint8_t *key_id)
 	memcpy(c->keys->bytes, key, 32);
 	secret_wipe(c->keys->bytes + 32, 32);
 	c->header.flags &= ~HEADER_SPARSE;
-	c->header_changed = 1;
 	first->dirty = first->unstored = 1;
 out:
 	secret_wipe(key, sizeof key);
